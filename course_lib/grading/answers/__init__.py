@@ -1,0 +1,1 @@
+"""Right answers, wrong answers and inputs for the questions of `checks`, one module an exercise."""

@@ -1,0 +1,1 @@
+"""The questions of each exercise; a module here has the name of its exercise."""

@@ -1,0 +1,89 @@
+"""The command `course`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return 0 for success, 1 for work to do, 2 for wrong use."""
+    options = _parser().parse_args(arguments)
+    return options.run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="course", description="Work with the course's exercises.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    check = commands.add_parser("check", help="check your own answers, with hints")
+    check.add_argument("notebook", type=Path, nargs="+", help="exercises/…/….ipynb")
+    check.add_argument(
+        "--timeout", type=int, default=60, metavar="S", help="seconds a cell may take (60)"
+    )
+    check.set_defaults(run=_check)
+
+    release = commands.add_parser("release", help="make exercises/ from solutions/")
+    release.add_argument("--root", type=Path, default=Path(), help="the course's folder (here)")
+    release.add_argument("--force", action="store_true", help="overwrite answers in exercises/")
+    release.add_argument(
+        "--check", action="store_true", help="write nothing; fail where exercises/ is out of date"
+    )
+    release.set_defaults(run=_release)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Check notebooks, print a summary of each."""
+    from course_lib.grading.self_check import Unreadable, self_check
+
+    complete = True
+    for path in options.notebook:
+        try:
+            outcomes = self_check(path, timeout=options.timeout)
+        except Unreadable as error:
+            print(f"course check: {error}", file=sys.stderr)
+            return 2
+        _print_summary(path, outcomes)
+        complete = complete and all(outcome.passed for outcome in outcomes)
+    return 0 if complete else 1
+
+
+def _print_summary(path: Path, outcomes) -> None:
+    for outcome in outcomes:
+        print(
+            f"{'✓' if outcome.passed else '✗'} {outcome.question}: "
+            f"{outcome.earned:g} of {outcome.points:g} points"
+        )
+        if not outcome.passed:
+            print(outcome.report)
+    earned = sum(outcome.earned for outcome in outcomes)
+    points = sum(outcome.points for outcome in outcomes)
+    print(f"{path.stem}: {earned:g} of {points:g} points")
+
+
+def _release(options: argparse.Namespace) -> int:
+    """Release, or report drift."""
+    from course_lib.grading.release import UnfinishedWork, drift, release
+
+    root = options.root.resolve()
+    if not (root / "nbgrader_config.py").is_file():
+        print(
+            f"course release: expected nbgrader_config.py in {root}, got none; "
+            "run it in the course's folder or name that with --root",
+            file=sys.stderr,
+        )
+        return 2
+    if options.check:
+        stale = drift(root)
+        for path in stale:
+            print(f"out of date: {path.relative_to(root)}; run `make exercises`", file=sys.stderr)
+        return 1 if stale else 0
+    try:
+        changed = release(root, force=options.force)
+    except UnfinishedWork as error:
+        print(f"course release: {error}", file=sys.stderr)
+        return 1
+    for path in changed:
+        print(f"wrote {path.relative_to(root)}")
+    print(f"{len(changed)} exercises changed")
+    return 0

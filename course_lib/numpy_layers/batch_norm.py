@@ -1,0 +1,168 @@
+"""Batch normalization: one mean and one variance a channel, taken over the batch and positions."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from course_lib.numpy_layers.moments import (
+    Array,
+    as_statistics_dtype,
+    standardize,
+    standardize_backward,
+)
+
+
+class BatchNormCache(NamedTuple):
+    """What the backward pass needs."""
+
+    x_hat: Array  # (n, c, *s)
+    inv_std: Array  # (1, c, *1)
+    weight: Array | None  # (c,)
+    bias: Array | None  # (c,)
+    training: bool  # in evaluation the statistics are constants
+
+
+class BatchNormGrads(NamedTuple):
+    """Gradients of `batch_norm`; a parameter that was not given has gradient None."""
+
+    dx: Array  # (n, c, *s)
+    dweight: Array | None  # (c,)
+    dbias: Array | None  # (c,)
+
+
+def batch_norm(
+    x: Array,
+    running_mean: Array | None,
+    running_var: Array | None,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> tuple[Array, BatchNormCache]:
+    """Normalize each channel of `x` with the batch's statistics, or with the running ones.
+
+    Parameters
+    ----------
+    x : (n, c, *s) floats
+        Channels on axis 1; `*s` is empty, (l,), (h, w) or (d, h, w).
+    running_mean, running_var : (c,) floats, or None
+        Updated in place when `training`; used instead of the batch's statistics otherwise.
+    weight, bias : (c,) floats, or None
+        γ and β; None stands for 1 and 0.
+    training : bool
+        Use the statistics of this batch and fold them into the running ones.
+    momentum : float
+        Weight of the new batch in the running statistics (Keras states one minus this).
+    eps : float
+        Added to the variance, inside the square root.
+
+    Returns
+    -------
+    y : (n, c, *s), in the dtype of `x`
+    cache : BatchNormCache
+
+    Raises
+    ------
+    TypeError
+        If `x` is not floating-point.
+    ValueError
+        If a shape does not fit, if training has one value a channel (its variance would be 0),
+        or if evaluation has no running statistics.
+
+    Notes
+    -----
+    Axes: 0 and all positions. The biased variance normalizes; the unbiased one, with n·s − 1 in
+    the denominator, is what `running_var` averages. Equations (batch-norm-forward) and
+    (running-statistics) of the chapter.
+
+    References
+    ----------
+    Ioffe & Szegedy (2015), "Batch normalization", Algorithms 1 and 2.
+    """
+    x = np.asarray(x)
+    _check(x, running_mean, running_var, weight, bias, training)
+    axes = (0, *range(2, x.ndim))
+    if training:
+        x_hat, inv_std, mean, var = standardize(x, axes, eps)
+        _update_running(running_mean, mean, momentum)
+        _update_running(running_var, var * _bessel(x), momentum)
+    else:
+        inv_std = 1 / np.sqrt(_per_channel(as_statistics_dtype(running_var), x) + eps)
+        x_hat = (as_statistics_dtype(x) - _per_channel(running_mean, x)) * inv_std
+    y = x_hat
+    if weight is not None:
+        y = y * _per_channel(weight, x)
+    if bias is not None:
+        y = y + _per_channel(bias, x)
+    return y.astype(x.dtype), BatchNormCache(x_hat, inv_std, weight, bias, training)
+
+
+def batch_norm_backward(dy: Array, cache: BatchNormCache) -> BatchNormGrads:
+    """Pull `dy`, of the shape of `x`, back through batch norm; equation (batch-norm-dx).
+
+    In training the statistics depend on every value of their channel, so a sample's gradient
+    reaches the whole batch. In evaluation the layer is a fixed affine map.
+    """
+    x_hat, inv_std, weight, bias, training = cache
+    axes = (0, *range(2, dy.ndim))
+    wide_dy = as_statistics_dtype(dy)
+    g = wide_dy if weight is None else wide_dy * _per_channel(weight, dy)
+    dx = standardize_backward(g, x_hat, inv_std, axes) if training else g * inv_std
+    return BatchNormGrads(
+        dx.astype(dy.dtype),
+        None if weight is None else (wide_dy * x_hat).sum(axes).astype(weight.dtype),
+        None if bias is None else wide_dy.sum(axes).astype(bias.dtype),
+    )
+
+
+def _per_channel(values: Array, x: Array) -> Array:
+    """Reshape (c,) to (1, c, *1) so that it broadcasts along channels and never along positions."""
+    return values.reshape(1, -1, *(1,) * (x.ndim - 2))
+
+
+def _bessel(x: Array) -> float:
+    """Return m / (m - 1) for the m values of a channel: biased variance to unbiased."""
+    m = _values_per_channel(x)
+    return m / (m - 1)
+
+
+def _values_per_channel(x: Array) -> int:
+    return x.shape[0] * math.prod(x.shape[2:])
+
+
+def _update_running(running: Array | None, new: Array, momentum: float) -> None:
+    """Move `running` towards `new` in place, as the layer's memory."""
+    if running is not None:
+        running += momentum * (new.reshape(-1) - running)
+
+
+def _check(x, running_mean, running_var, weight, bias, training) -> None:
+    if x.ndim < 2:
+        raise ValueError(
+            f"expected x of shape (n, c, ...) with channels on axis 1, got {x.shape}; "
+            "add a batch axis with x[None]"
+        )
+    given = {
+        "running_mean": running_mean,
+        "running_var": running_var,
+        "weight": weight,
+        "bias": bias,
+    }
+    for name, value in given.items():
+        if value is not None and value.shape != (x.shape[1],):
+            raise ValueError(
+                f"expected {name} of shape ({x.shape[1]},) to match dimension 1 of x {x.shape}, "
+                f"got {value.shape}; batch_norm keeps one value a channel"
+            )
+    if training and _values_per_channel(x) == 1:
+        raise ValueError(
+            f"expected more than one value a channel in training, got x of shape {x.shape}; "
+            "the variance of one value is 0: use a larger batch, or evaluation mode"
+        )
+    if not training and (running_mean is None or running_var is None):
+        raise ValueError(
+            "expected running_mean and running_var in evaluation, got None; "
+            "pass the statistics that training collected, or training=True"
+        )

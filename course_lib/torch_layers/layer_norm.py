@@ -1,0 +1,87 @@
+"""Layer normalization on tensors; the twin of `numpy_layers.layer_norm`."""
+
+from collections.abc import Sequence
+from numbers import Integral
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.torch_layers.moments import standardize
+
+
+def layer_norm(
+    x: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalize each example of `x` over its trailing axes.
+
+    Arguments, shapes and errors are those of `course_lib.numpy_layers.layer_norm`; the backward
+    pass is autograd's.
+    """
+    shape = tuple(normalized_shape)
+    _check(x, shape, weight, bias)
+    x_hat, _ = standardize(x, tuple(range(-len(shape), 0)), eps)
+    y = x_hat if weight is None else x_hat * weight
+    if bias is not None:
+        y = y + bias
+    return y.to(x.dtype)
+
+
+def _check(x: Tensor, shape: tuple[int, ...], weight: Tensor | None, bias: Tensor | None) -> None:
+    if not shape or tuple(x.shape[-len(shape) :]) != shape:
+        raise ValueError(
+            f"expected x to end in normalized_shape {shape}, got x of shape {tuple(x.shape)}; "
+            "layer_norm reduces the trailing axes, so move the features to the end"
+        )
+    for name, value in {"weight": weight, "bias": bias}.items():
+        if value is not None and tuple(value.shape) != shape:
+            raise ValueError(
+                f"expected {name} of shape {shape} to match normalized_shape, "
+                f"got {tuple(value.shape)}; layer_norm keeps one value a feature"
+            )
+
+
+class LayerNorm(nn.Module):
+    """Layer norm over the trailing `normalized_shape`; Ba et al. (2016). Drop-in for torch.nn's."""
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if isinstance(normalized_shape, Integral):
+            normalized_shape = (normalized_shape,)
+        self.normalized_shape = tuple(normalized_shape)
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        like = {"device": device, "dtype": dtype}
+        weight = nn.Parameter(torch.ones(self.normalized_shape, **like))
+        zeros = nn.Parameter(torch.zeros(self.normalized_shape, **like))
+        self.register_parameter("weight", weight if elementwise_affine else None)
+        self.register_parameter("bias", zeros if elementwise_affine and bias else None)
+
+    def reset_parameters(self) -> None:
+        """Return to γ = 1, β = 0."""
+        if self.weight is not None:
+            nn.init.ones_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize each example of `x`, the same way in training and in evaluation."""
+        return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """Show the arguments, as torch.nn does."""
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
+        )
