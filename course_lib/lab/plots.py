@@ -10,6 +10,7 @@ import matplotlib
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
+import numpy as np
 from cycler import cycler
 from IPython.display import HTML, display
 from matplotlib.axes import Axes
@@ -29,7 +30,7 @@ PALETTE = {
 }
 INK, GRID, PAPER, *SERIES = PALETTE.values()
 _STYLE = {
-    "figure.figsize": (4.3, 3.1),
+    "figure.figsize": (3.6, 2.8),
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
@@ -64,7 +65,7 @@ _CSS = (Path(__file__).parent / "figure.css").read_text(encoding="utf-8")
 
 
 def panels(
-    count: int = 1, *, width: float = 4.3, height: float = 3.1
+    count: int = 1, *, width: float = 3.6, height: float = 2.8
 ) -> tuple[list[Figure], list[Axes]]:
     """Return `count` figures with one set of axes each, to stand side by side or stack on a phone.
 
@@ -112,6 +113,32 @@ def show(figures: Figure | list[Figure], *, alt: str, caption: str) -> None:
     )
 
 
+def standalone(figure: Figure, alt: str) -> str:
+    """Return a figure as an SVG file of its own, which follows the reader's light or dark setting.
+
+    Parameters
+    ----------
+    figure : Figure
+        Closed afterwards.
+    alt : str
+        What the picture says.
+    """
+    svg = _svg(figure, alt, 0)
+    plt.close(figure)
+    light, dark = (_declarations(_CSS, start) for start in (".course-figure{", "[theme=dark]"))
+    style = (
+        f"<style>svg{{{light}background:var(--paper)}}"
+        f"@media(prefers-color-scheme:dark){{svg{{{dark}}}}}</style>"
+    )
+    return re.sub(r"(<svg [^>]*>)", rf"\1{style}", svg, count=1) + "\n"
+
+
+def _declarations(css: str, selector: str) -> str:
+    """Return the colour variables that the rule with `selector` sets."""
+    rule = css[css.index(selector) :]
+    return "".join(re.findall(r"--[\w-]+:#\w+;?", rule[: rule.index("}")])).rstrip(";") + ";"
+
+
 def band(axes: Axes, x, runs, label: str, **line) -> None:
     """Plot the mean over seeds with a band from the lowest to the highest.
 
@@ -120,8 +147,30 @@ def band(axes: Axes, x, runs, label: str, **line) -> None:
     runs : (seeds, len(x)) array
         One row a seed.
     """
+    line.setdefault("markevery", max(1, len(x) // 8))
     (drawn,) = axes.plot(x, runs.mean(0), label=label, **line)
     axes.fill_between(x, runs.min(0), runs.max(0), color=drawn.get_color(), alpha=0.2, lw=0)
+
+
+def curves(
+    axes: Axes, x, series: dict[str, np.ndarray], *, xlabel: str, ylabel: str, even: bool = False
+) -> None:
+    """Plot several bands with a legend.
+
+    Parameters
+    ----------
+    x : (k,) numbers
+    series : label to (seeds, k) array
+    even : bool
+        Space the values of `x` evenly and label each, as for steps 1, 2, 5, 10 …
+    """
+    places = np.arange(len(x)) if even else np.asarray(x)
+    for label, runs in series.items():
+        band(axes, places, np.asarray(runs), label)
+    if even:
+        axes.set_xticks(places, [str(value) for value in x])
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.legend()
 
 
 def _svg(figure: Figure, alt: str, number: int) -> str:

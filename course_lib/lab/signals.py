@@ -5,6 +5,7 @@ Layer l computes ``pre[l] = act(pre[l-1]) @ weights[l].T + bias``; the weights h
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +14,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# Nodes and weights that integrate polynomials of degree < 256 exactly against a standard normal;
-# an even number of them, so that none falls on ReLU's kink.
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(128)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+# Midpoint rule for means over a standard normal. For smooth functions it errs below rounding, and
+# Gauss-Hermite does not once tanh is steep; an even count keeps ReLU's kink between two nodes.
+_NODES = np.linspace(-8, 8, 401)[:-1] + 0.02
+_WEIGHTS = np.exp(-(_NODES**2) / 2)
+_WEIGHTS /= _WEIGHTS.sum()
 
 
 class Activation(NamedTuple):
@@ -32,33 +34,37 @@ def _sigmoid(z: Array) -> Array:
 
 ACTIVATIONS = {
     "linear": Activation(lambda z: z, np.ones_like),
-    "relu": Activation(lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(float)),
+    "ReLU": Activation(lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(float)),
     "tanh": Activation(np.tanh, lambda z: 1 - np.tanh(z) ** 2),
     "sigmoid": Activation(_sigmoid, lambda z: _sigmoid(z) * _sigmoid(-z)),
 }
 
 
 def draw_weights(
-    rng: Generator, depth: int, width: int, scale: float, orthogonal: bool = False
+    rng: Generator, widths: Sequence[int], scale: float, orthogonal: bool = False
 ) -> list[Array]:
-    """Draw one square weight a layer, with mean square ``scale**2 / width``.
+    """Draw one weight a layer, with mean square ``scale**2 / fan_in``.
 
     Parameters
     ----------
     rng : Generator
-    depth, width : int
+    widths : sequence of int
+        Of the input and of every layer.
     scale : float
     orthogonal : bool
-        Draw `scale` times a uniform orthogonal matrix instead of independent normal numbers.
+        Draw `scale` times a uniform orthogonal matrix instead of independent normal numbers;
+        the widths must then be equal.
 
     Returns
     -------
-    list of `depth` arrays of shape (width, width)
+    list of (fan_out, fan_in) arrays
     """
-    weights = [rng.normal(0, width**-0.5, (width, width)) for _ in range(depth)]
+    weights = [
+        rng.normal(0, fan_in**-0.5, (fan_out, fan_in)) for fan_in, fan_out in pairwise(widths)
+    ]
     if orthogonal:
-        pairs = [np.linalg.qr(weight) for weight in weights]
-        weights = [q * np.sign(np.diag(r)) for q, r in pairs]  # the signs make q uniform
+        factors = [np.linalg.qr(weight) for weight in weights]
+        weights = [q * np.sign(np.diag(r)) for q, r in factors]  # the signs make q uniform
     return [scale * weight for weight in weights]
 
 
@@ -133,6 +139,15 @@ def gradient_growth(q: float, scale: float, act: Activation) -> float:
     return scale**2 * normal_mean(lambda z: act.slope(z) ** 2, q**0.5)
 
 
+def growth_per_layer(scale: float, act: Activation, depth: int) -> Array:
+    """Return χ of layers 1 to depth - 1, for inputs of mean square 1 and no biases."""
+    q, growth = scale**2, []
+    for _ in range(depth - 1):
+        growth.append(gradient_growth(q, scale, act))
+        q = next_variance(q, scale, act)
+    return np.array(growth)
+
+
 def next_correlation(
     c: float, q: float, scale: float, act: Activation, bias_std: float = 0.0
 ) -> float:
@@ -154,6 +169,9 @@ def next_correlation(
 
 
 def evenness(matrix: Array) -> float:
-    """Return (mean s²)² / mean s⁴ over the singular values s: 1 if all are equal, else less."""
+    """Return (mean s²)² / mean s⁴ over the singular values s; (signal-evenness).
+
+    It is 1 if all singular values are equal, and near k/n if k of n are equal and the rest 0.
+    """
     squares = np.linalg.svd(matrix, compute_uv=False) ** 2
     return float(squares.mean() ** 2 / (squares**2).mean())

@@ -8,19 +8,37 @@ from collections.abc import Callable
 from IPython.display import Markdown
 
 
-def source(thing: Callable, *, docstring: bool = False) -> Markdown:
+def source(
+    thing: Callable, *, part: tuple[str, str] | None = None, docstring: bool = False
+) -> Markdown:
     """Return the source of a function or class as highlighted code.
 
     Parameters
     ----------
     thing : function or class
+    part : pair of str, optional
+        Show the lines from the first that holds the first text to the next that holds the second.
     docstring : bool
         Keep the docstrings; chapters leave them out, since the text around says it better.
     """
     code = textwrap.dedent(inspect.getsource(thing))
     if not docstring:
         code = _without_docstrings(code)
+    if part is not None:
+        code = _part(code.splitlines(), *part)
     return Markdown(f"```python\n{code.rstrip()}\n```")
+
+
+def _part(lines: list[str], first: str, last: str) -> str:
+    """Cut out the lines from `first` to `last`, and shift them to the margin."""
+    starts = [number for number, line in enumerate(lines) if first in line]
+    ends = [number for number, line in enumerate(lines) if last in line and starts]
+    ends = [number for number in ends if number >= starts[0]]
+    if not starts or not ends:
+        raise ValueError(
+            f"expected lines with {first!r} and then {last!r}, got none; was it edited?"
+        )
+    return textwrap.dedent("\n".join(lines[starts[0] : ends[0] + 1]))
 
 
 def _without_docstrings(code: str) -> str:

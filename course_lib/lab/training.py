@@ -97,6 +97,31 @@ def accuracy(model: nn.Module, x, y, *, training: bool = False) -> float:
     return share
 
 
+@torch.no_grad()
+def recalibrate(model: nn.Module, x, batch_size: int = 64) -> None:
+    """Replace the running statistics of `model` by their plain mean over one pass through `x`.
+
+    No weight changes. Layers that keep no running statistics are left alone; the model's mode and
+    each layer's momentum are as before on return.
+
+    References
+    ----------
+    Wu & Johnson (2021), "Rethinking 'Batch' in BatchNorm", where it is called PreciseBN.
+    """
+    layers = [layer for layer in model.modules() if hasattr(layer, "reset_running_stats")]
+    momenta, was_training = [layer.momentum for layer in layers], model.training
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None
+    model.train()
+    x = torch.as_tensor(x, device=next(model.parameters()).device)
+    for rows in shuffled_batches(len(x), batch_size, epochs=1, seed=0):
+        model(x[rows])
+    model.train(was_training)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
 def to_tensors(x, y, device: torch.device | str | None = None) -> tuple[Tensor, Tensor]:
     """Return inputs and labels as tensors on `device`."""
     return torch.as_tensor(x, device=device), torch.as_tensor(y, device=device)

@@ -1,0 +1,36 @@
+PYTHON ?= python3
+PORT ?= 8000
+ARGS ?=
+BIN := .venv/bin
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help environment book test serve lab exercises clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+environment: ## create or refresh .venv (the others do it by themselves)
+	@$(PYTHON) tools/environment.py
+
+book: environment ## execute every chapter and build the site, warnings as errors
+	@$(BIN)/python tools/book.py
+
+# All three always run, so that one call shows everything that is wrong.
+test: environment ## check the style, then every test and every notebook
+	@status=0; \
+	$(BIN)/ruff check . || status=1; \
+	$(BIN)/ruff format --check . || status=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadscope || status=1; \
+	exit $$status
+
+serve: ## view the built site at http://127.0.0.1:8000 (PORT=… for another)
+	@$(PYTHON) -m http.server --directory _build/html --bind 127.0.0.1 $(PORT)
+
+lab: environment ## open the exercises in JupyterLab (ARGS="--port 9999" and the like)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/exercises $(ARGS)
+
+exercises: environment ## write exercises/ again from solutions/
+	@$(BIN)/course release
+
+clean: ## remove the built site and the caches; .venv stays
+	@rm -rf _build .pytest_cache .ruff_cache .hypothesis

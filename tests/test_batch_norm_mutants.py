@@ -1,0 +1,167 @@
+"""Each error that people make in batch norm, planted: the claim that is about it must fail."""
+
+# ruff: noqa: E501 (one error a line: a table)
+
+from functools import partial
+
+import numpy as np
+import pytest
+import test_batch_norm as layer_claims
+import test_batch_norm_modules as module_claims
+import test_layer_errors as error_claims
+import test_moments as moment_claims
+from mutants import REJECTIONS, name_of, plant
+from outcomes import numpy_batch_norm, twin_batch_norm
+
+NUMPY, NUMPY_MOMENTS = "numpy_layers.batch_norm", "numpy_layers.moments"
+TWIN, TWIN_MOMENTS = "torch_layers.batch_norm", "torch_layers.moments"
+SQUARE = layer_claims.SHAPES[2]
+
+
+def of_both(claim, *args):
+    """Fill in the layer: the claim about the NumPy one, and about its twin."""
+    return (partial(claim, numpy_batch_norm, *args), partial(claim, twin_batch_norm, *args))
+
+
+def of_module(claim, options="defaults"):
+    return partial(claim, "BatchNorm2d", options)
+
+
+output, twin_output = of_both(layer_claims.test_output_is_torchs, SQUARE, True, True)
+bare, twin_bare = of_both(layer_claims.test_training_needs_no_memory, SQUARE)
+served, twin_served = of_both(layer_claims.test_output_is_torchs, SQUARE, False, True)
+gradients, _ = of_both(layer_claims.test_gradients_are_autograds, SQUARE, True, True)
+served_gradients, _ = of_both(layer_claims.test_gradients_are_autograds, SQUARE, False, True)
+slope, twin_slope = of_both(layer_claims.test_gradients_predict_the_slope, SQUARE, True)
+mean, twin_mean = of_both(layer_claims.test_running_mean_is_torchs, SQUARE, 0.3)
+variance, twin_variance = of_both(layer_claims.test_running_variance_is_torchs, SQUARE, 0.3)
+constant, twin_constant = of_both(layer_claims.test_constant_channel_becomes_its_bias)
+kept, twin_kept = of_both(layer_claims.test_arguments_keep_their_values, True)
+frozen, twin_frozen = of_both(layer_claims.test_evaluation_keeps_the_running_statistics)
+one, twin_one = of_both(layer_claims.test_one_value_a_channel_is_refused_in_training)
+integers, twin_integers = of_both(layer_claims.test_integers_are_refused, True)
+half, twin_half = of_both(layer_claims.test_half_precision_rounds_only_the_result, True)
+half_memory, _ = of_both(layer_claims.test_half_precision_running_variance_keeps_eps)
+far = partial(moment_claims.test_float32_output_is_accurate_at_every_mean, "batch_norm", 1e4)
+twin_far = partial(far.func, "twin_batch_norm", 1e4)
+farther = partial(far.func, "batch_norm", 1e6)
+twin_farther = partial(far.func, "twin_batch_norm", 1e6)
+sequence = of_module(module_claims.test_training_then_evaluation_is_torchs)
+state = of_module(module_claims.test_state_after_training_is_torchs)
+cumulative = of_module(module_claims.test_state_after_training_is_torchs, "cumulative")
+keys = of_module(module_claims.test_state_has_torchs_keys_shapes_and_dtypes)
+fresh = of_module(module_claims.test_fresh_state_is_torchs)
+idle = module_claims.test_evaluation_leaves_the_state
+ungraphed = module_claims.test_running_statistics_have_no_graph
+one_weight = "one weight for all channels"
+told = partial(error_claims.test_wrong_call_is_told_what_to_do, error_claims.call_numpy, one_weight)
+twin_told = partial(told.func, error_claims.call_twin, one_weight)
+
+WEIGHT, BIAS = "y = y * _per_channel(weight, x)", "y = y + _per_channel(bias, x)"
+AXES, TRAINING = "(0, *range(2, x.ndim))", "    if training:\n"
+WIDE = "values.reshape(1, -1, *(1,) * (x.ndim - 2))"
+ROOT, TWIN_ROOT = "1 / np.sqrt(var + eps)", "torch.rsqrt(stats.var + eps)"
+SERVED = "np.sqrt(_per_channel(as_statistics_dtype(running_var), x) + eps)"
+TWIN_SERVED = "torch.rsqrt(_per_channel(as_statistics_dtype(running_var), x) + eps)"
+VAR, TWIN_VAR = (
+    "np.square(centered).mean(axes, keepdims=True)",
+    "centered.square().mean(axes, keepdim=True)",
+)
+FOLD, TWIN_FOLD = (
+    "running += momentum * (new.reshape(-1) - running)",
+    "to(running.dtype), momentum)",
+)
+IN_EVALUATION = """    y = x_hat
+    if weight"""
+MOVED = """    _update_running(running_mean, as_statistics_dtype(x).mean(axes), momentum)
+"""
+TWIN_MOVED = "    _update_running(running_mean, x.mean((0, *range(2, x.ndim))), momentum)\n"
+COUNTED = "return x.shape[0] * math.prod(x.shape[2:])"
+TWIN_COUNTED = "return x.shape[0] * x.shape[2:].numel()"
+COUNT = "1.0 / float(self.num_batches_tracked)"
+REGISTER_MEAN = 'self.register_buffer("running_mean", zeros.clone() if tracked else None'
+
+# (name, module, right, wrong, the claim that must see it)
+ERRORS = [
+    ("biased running variance", NUMPY, "var * _bessel(x)", "var", variance),
+    ("biased running variance", TWIN, "stats.var * (m / (m - 1))", "stats.var", twin_variance),
+    ("positions not counted", NUMPY, COUNTED, "return x.shape[0]", variance),
+    ("positions not counted", TWIN, TWIN_COUNTED, "return x.shape[0]", twin_variance),
+    ("unbiased variance normalizes", NUMPY_MOMENTS, VAR, "centered.var(axes, ddof=1, keepdims=True)", output),
+    ("unbiased variance normalizes", TWIN_MOMENTS, TWIN_VAR, "centered.var(axes, keepdim=True)", twin_output),
+    ("eps outside the root", NUMPY_MOMENTS, ROOT, "1 / (np.sqrt(var) + eps)", output),
+    ("eps outside the root", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var.sqrt() + eps)", twin_output),
+    ("eps outside the root in evaluation", NUMPY, SERVED, "(np.sqrt(_per_channel(running_var, x)) + eps)", served),
+    ("eps missing", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", output),
+    ("eps missing", TWIN_MOMENTS, TWIN_ROOT, "torch.rsqrt(stats.var)", twin_output),
+    ("eps missing in evaluation", TWIN, TWIN_SERVED, "torch.rsqrt(_per_channel(running_var, x))", twin_served),
+    ("constant channel gives NaN", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", constant),
+    ("constant channel gives NaN", TWIN_MOMENTS, TWIN_ROOT, "torch.rsqrt(stats.var)", twin_constant),
+    ("divided by the variance", NUMPY_MOMENTS, ROOT, "1 / (var + eps)", output),
+    ("divided by the variance", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var + eps)", twin_output),
+    ("statistics detached", TWIN_MOMENTS, "keepdim=True)\n    return", "keepdim=True).detach()\n    return", twin_slope),
+    ("mean detached", TWIN_MOMENTS, "centered = shifted - correction", "centered = shifted - correction.detach()", twin_slope),
+    ("gradient without the mean term", NUMPY_MOMENTS, "(g - along_ones - along_x_hat)", "(g - along_x_hat)", gradients),
+    ("gradient without the x_hat term", NUMPY_MOMENTS, "(g - along_ones - along_x_hat)", "(g - along_ones)", gradients),
+    ("sign of the mean term", NUMPY_MOMENTS, "g - along_ones", "g + along_ones", slope),
+    ("sign of the x_hat term", NUMPY_MOMENTS, "- along_x_hat)", "+ along_x_hat)", slope),
+    ("sign of the gradient in evaluation", NUMPY, "else g * inv_std", "else -g * inv_std", served_gradients),
+    ("sign of the bias gradient", NUMPY, "else wide_dy.sum(axes)", "else -wide_dy.sum(axes)", gradients),
+    ("training's gradient in evaluation", NUMPY, "if training else g * inv_std", "", served_gradients),
+    ("evaluation's gradient in training", NUMPY, "if training else g * inv_std", "if not training else g * inv_std", slope),
+    ("weight left out of the gradient", NUMPY, "wide_dy * _per_channel(weight, dy)", "wide_dy", gradients),
+    ("weight gradient without x_hat", NUMPY, "(wide_dy * x_hat).sum(axes)", "wide_dy.sum(axes)", gradients),
+    ("layer norm's axes", NUMPY, AXES, "tuple(range(1, x.ndim))", bare),
+    ("layer norm's axes", TWIN, AXES, "tuple(range(1, x.ndim))", twin_bare),
+    ("batch axis alone", NUMPY, AXES, "(0,)", bare),
+    ("batch axis alone", TWIN, AXES, "(0,)", twin_bare),
+    ("channels last", NUMPY, AXES, "tuple(range(x.ndim - 1))", bare),
+    ("channels last", TWIN, AXES, "tuple(range(x.ndim - 1))", twin_bare),
+    ("weight ignored", NUMPY, WEIGHT, "pass", output),
+    ("weight ignored", TWIN, WEIGHT, "pass", twin_output),
+    ("bias ignored", NUMPY, BIAS, "pass", output),
+    ("bias ignored", TWIN, BIAS, "pass", twin_output),
+    ("broadcast that fits squares", NUMPY, WIDE, "values", output),
+    ("broadcast that fits squares", TWIN, WIDE, "values", twin_output),
+    ("E[x^2] - E[x]^2", NUMPY_MOMENTS, VAR, "np.square(x).mean(axes, keepdims=True) - rough_mean**2", far),
+    ("E[x^2] - E[x]^2", TWIN_MOMENTS, TWIN_VAR, "x.square().mean(axes, keepdim=True) - rough_mean**2", twin_far),
+    ("mean not corrected", NUMPY_MOMENTS, "    centered -= correction\n", "", farther),
+    ("mean not corrected", TWIN_MOMENTS, "shifted - correction\n", "x - x.mean(axes, keepdim=True)\n", twin_farther),
+    ("statistics in half precision", NUMPY_MOMENTS, "np.promote_types(x.dtype, np.float32)", "x.dtype", half),
+    ("statistics in half precision", TWIN_MOMENTS, "torch.promote_types(x.dtype, torch.float32)", "x.dtype", twin_half),
+    ("memory read in half precision", NUMPY, "as_statistics_dtype(running_var)", "running_var", half_memory),
+    ("memory missing from the state", TWIN, REGISTER_MEAN, REGISTER_MEAN + ", persistent=False", keys),
+    ("memory kept with its graph", TWIN, "@torch.no_grad()\n", "", ungraphed),
+    ("memory moved in evaluation", NUMPY, IN_EVALUATION, MOVED + IN_EVALUATION, frozen),
+    ("memory moved in evaluation", TWIN, IN_EVALUATION, TWIN_MOVED + IN_EVALUATION, twin_frozen),
+    ("batch counted in evaluation", TWIN, "tracking = self.training and ", "tracking = ", idle),
+    ("batch statistics in evaluation", TWIN, "self.training or self.running_mean is None", "True", sequence),
+    ("momentum of the other convention", NUMPY, FOLD, FOLD.replace("momentum", "(1 - momentum)"), mean),
+    ("momentum of the other convention", TWIN, TWIN_FOLD, "to(running.dtype), 1 - momentum)", twin_mean),
+    ("second batch overwrites the first", TWIN, COUNT, "1.0 / max(1.0, float(self.num_batches_tracked) - 1)", cumulative),
+    ("the start counts as a batch", TWIN, COUNT, "1.0 / (float(self.num_batches_tracked) + 1)", cumulative),
+    ("first batch replaces the memory", TWIN, "else self.momentum", "else self.momentum ** float(self.num_batches_tracked > 1)", state),
+    ("argument changed in place", NUMPY_MOMENTS, "centered = x - rough_mean", "centered = np.subtract(x, rough_mean, out=x)", kept),
+    ("argument changed in place", TWIN_MOMENTS, "shifted = x - rough_mean", "shifted = x.detach().sub_(rough_mean)", twin_kept),
+    ("memory replaced instead of written", NUMPY, FOLD, FOLD.replace("running +=", "running = running +"), mean),
+    ("integers truncated", NUMPY_MOMENTS, "if not np.issubdtype(x.dtype, np.floating)", "if False", integers),
+    ("integers truncated", TWIN_MOMENTS, "if not x.is_floating_point()", "if False", twin_integers),
+    ("batch of one accepted", NUMPY, COUNTED, "return max(2, x.shape[0] * math.prod(x.shape[2:]))", one),
+    ("batch of one accepted", TWIN, TWIN_COUNTED, "return max(2, x.shape[0] * x.shape[2:].numel())", twin_one),
+    ("gain at random", TWIN, "torch.ones(num_features, **like)", "torch.rand(num_features, **like)", fresh),
+    ("shape of the weight not checked", NUMPY, "if value is not None and value.shape", "if False and value.shape", told),
+    ("shape of the weight not checked", TWIN, "if value is not None and tuple", "if False and tuple", twin_told),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("where", "right", "wrong", "claim"),
+    [error[1:] for error in ERRORS],
+    ids=[f"{name} in {where}: {name_of(claim)}" for name, where, _, _, claim in ERRORS],
+)
+def test_planted_error_is_seen(monkeypatch, where, right, wrong, claim):
+    claim()
+    plant(monkeypatch, where, right, wrong)
+    with np.errstate(all="ignore"), pytest.raises(REJECTIONS) as rejection:
+        claim()
+    print(f"{wrong!r} for {right!r} is seen by {name_of(claim)}: {rejection.value}")

@@ -1,0 +1,121 @@
+"""Each error that people make in layer norm, planted: the claim that is about it must fail."""
+
+# ruff: noqa: E501 (one error a line: a table)
+
+from functools import partial
+
+import numpy as np
+import pytest
+import test_layer_errors as error_claims
+import test_layer_norm as layer_claims
+import test_layer_norm_modules as module_claims
+import test_moments as moment_claims
+from mutants import REJECTIONS, name_of, plant
+from outcomes import numpy_layer_norm, twin_layer_norm
+
+NUMPY, NUMPY_MOMENTS = "numpy_layers.layer_norm", "numpy_layers.moments"
+TWIN, TWIN_MOMENTS = "torch_layers.layer_norm", "torch_layers.moments"
+SQUARE = layer_claims.SQUARE
+
+
+def of_both(claim, *args):
+    """Fill in the layer: the claim about the NumPy one, and about its twin."""
+    return (partial(claim, numpy_layer_norm, *args), partial(claim, twin_layer_norm, *args))
+
+
+output, twin_output = of_both(layer_claims.test_output_is_torchs, SQUARE, True)
+gradients, _ = of_both(layer_claims.test_gradients_are_autograds, SQUARE, True)
+slope, twin_slope = of_both(layer_claims.test_gradients_predict_the_slope, SQUARE)
+constant, twin_constant = of_both(layer_claims.test_constant_example_becomes_its_bias)
+kept, twin_kept = of_both(layer_claims.test_arguments_keep_their_values)
+integers, twin_integers = of_both(layer_claims.test_integers_are_refused)
+half, twin_half = of_both(layer_claims.test_half_precision_rounds_only_the_result)
+apart, twin_apart = of_both(layer_claims.test_examples_do_not_see_each_other)
+dtypes, twin_dtypes = of_both(layer_claims.test_everything_has_the_dtype_of_the_input)
+far = partial(moment_claims.test_float32_output_is_accurate_at_every_mean, "layer_norm", 1e4)
+twin_far = partial(far.func, "twin_layer_norm", 1e4)
+far_weight = partial(
+    moment_claims.test_float32_weight_gradient_is_accurate_at_every_mean, "layer_norm", 1e6
+)
+fresh = partial(module_claims.test_fresh_state_is_torchs, (4, 3), "defaults")
+no_bias = partial(module_claims.test_fresh_state_is_torchs, (4, 3), "no bias")
+other_eps = partial(module_claims.test_output_and_gradients_are_torchs, (4, 3), "other eps", True)
+one_weight = "one weight for all features"
+told = partial(error_claims.test_wrong_call_is_told_what_to_do, error_claims.call_numpy, one_weight)
+twin_told = partial(told.func, error_claims.call_twin, one_weight)
+
+WEIGHT, BIAS = "x_hat if weight is None else x_hat * weight", "y = y + bias"
+AXES, TWIN_AXES = "tuple(range(x.ndim - len(shape), x.ndim))", "tuple(range(-len(shape), 0))"
+ROOT, TWIN_ROOT = "1 / np.sqrt(var + eps)", "torch.rsqrt(stats.var + eps)"
+VAR, TWIN_VAR = (
+    "np.square(centered).mean(axes, keepdims=True)",
+    "centered.square().mean(axes, keepdim=True)",
+)
+DX = "(g - along_ones - along_x_hat)"
+
+# (name, module, right, wrong, the claim that must see it)
+ERRORS = [
+    ("unbiased variance", NUMPY_MOMENTS, VAR, "centered.var(axes, ddof=1, keepdims=True)", output),
+    ("unbiased variance", TWIN_MOMENTS, TWIN_VAR, "centered.var(axes, keepdim=True)", twin_output),
+    ("eps outside the root", NUMPY_MOMENTS, ROOT, "1 / (np.sqrt(var) + eps)", output),
+    ("eps outside the root", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var.sqrt() + eps)", twin_output),
+    ("eps missing", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", output),
+    ("eps missing", TWIN_MOMENTS, TWIN_ROOT, "torch.rsqrt(stats.var)", twin_output),
+    ("constant example gives NaN", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", constant),
+    ("constant example gives NaN", TWIN_MOMENTS, TWIN_ROOT, "torch.rsqrt(stats.var)", twin_constant),
+    ("divided by the variance", NUMPY_MOMENTS, ROOT, "1 / (var + eps)", output),
+    ("divided by the variance", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var + eps)", twin_output),
+    ("statistics detached", TWIN_MOMENTS, "keepdim=True)\n    return", "keepdim=True).detach()\n    return", twin_slope),
+    ("mean detached", TWIN_MOMENTS, "centered = shifted - correction", "centered = shifted - correction.detach()", twin_slope),
+    ("gradient without the mean term", NUMPY, DX, "(g - along_x_hat)", gradients),
+    ("gradient without the x_hat term", NUMPY, DX, "(g - along_ones)", gradients),
+    ("sign of the mean term", NUMPY, DX, "(g + along_ones - along_x_hat)", slope),
+    ("sign of the x_hat term", NUMPY, DX, "(g - along_ones + along_x_hat)", slope),
+    ("gradient not divided by the spread", NUMPY, "dx = inv_std * ", "dx = ", gradients),
+    ("weight left out of the gradient", NUMPY, "wide_dy if weight is None else wide_dy * weight", "wide_dy", gradients),
+    ("weight gradient without x_hat", NUMPY, "(wide_dy * x_hat).sum(batch)", "wide_dy.sum(batch)", gradients),
+    ("weight gradient averaged", NUMPY, "(wide_dy * x_hat).sum(batch)", "(wide_dy * x_hat).mean(batch)", gradients),
+    ("sign of the bias gradient", NUMPY, "else wide_dy.sum(batch)", "else -wide_dy.sum(batch)", gradients),
+    ("batch norm's axes", NUMPY, AXES, "(0,)", apart),
+    ("batch norm's axes", TWIN, TWIN_AXES, "(0,)", twin_apart),
+    ("everything but the batch", NUMPY, AXES, "tuple(range(1, x.ndim))", output),
+    ("everything but the batch", TWIN, TWIN_AXES, "tuple(range(1, x.ndim))", twin_output),
+    ("channels last", NUMPY, AXES, "(1,)", output),
+    ("channels last", TWIN, TWIN_AXES, "(1,)", twin_output),
+    ("weight ignored", NUMPY, WEIGHT, "x_hat", output),
+    ("weight ignored", TWIN, WEIGHT, "x_hat", twin_output),
+    ("bias ignored", NUMPY, BIAS, "pass", output),
+    ("bias ignored", TWIN, BIAS, "pass", twin_output),
+    ("broadcast that fits squares", NUMPY, WEIGHT, WEIGHT + "[:, None]", output),
+    ("broadcast that fits squares", TWIN, WEIGHT, WEIGHT + "[:, None]", twin_output),
+    ("gradient that fits squares", NUMPY, "g.mean(axes, keepdims=True)", "g.mean(axes)", gradients),
+    ("E[x^2] - E[x]^2", NUMPY_MOMENTS, VAR, "np.square(x).mean(axes, keepdims=True) - rough_mean**2", far),
+    ("E[x^2] - E[x]^2", TWIN_MOMENTS, TWIN_VAR, "x.square().mean(axes, keepdim=True) - rough_mean**2", twin_far),
+    ("mean not corrected", NUMPY_MOMENTS, "    centered -= correction\n", "", far_weight),
+    ("statistics in half precision", NUMPY_MOMENTS, "np.promote_types(x.dtype, np.float32)", "x.dtype", half),
+    ("statistics in half precision", TWIN_MOMENTS, "torch.promote_types(x.dtype, torch.float32)", "x.dtype", twin_half),
+    ("result left in float32", NUMPY, "return y.astype(x.dtype)", "return y", dtypes),
+    ("result left in float32", TWIN, "return y.to(x.dtype)", "return y", twin_dtypes),
+    ("argument changed in place", NUMPY_MOMENTS, "centered = x - rough_mean", "centered = np.subtract(x, rough_mean, out=x)", kept),
+    ("argument changed in place", TWIN_MOMENTS, "shifted = x - rough_mean", "shifted = x.detach().sub_(rough_mean)", twin_kept),
+    ("integers truncated", NUMPY_MOMENTS, "if not np.issubdtype(x.dtype, np.floating)", "if False", integers),
+    ("integers truncated", TWIN_MOMENTS, "if not x.is_floating_point()", "if False", twin_integers),
+    ("gain at random", TWIN, "torch.ones(self.normalized_shape, **like)", "torch.rand(self.normalized_shape, **like)", fresh),
+    ("bias kept although refused", TWIN, "zeros if elementwise_affine and bias", "zeros if elementwise_affine", no_bias),
+    ("eps of the module not used", TWIN, "self.weight, self.bias, self.eps)", "self.weight, self.bias)", other_eps),
+    ("shape of the weight not checked", NUMPY, "if value is not None and value.shape", "if False and value.shape", told),
+    ("shape of the weight not checked", TWIN, "if value is not None and tuple", "if False and tuple", twin_told),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("where", "right", "wrong", "claim"),
+    [error[1:] for error in ERRORS],
+    ids=[f"{name} in {where}: {name_of(claim)}" for name, where, _, _, claim in ERRORS],
+)
+def test_planted_error_is_seen(monkeypatch, where, right, wrong, claim):
+    claim()
+    plant(monkeypatch, where, right, wrong)
+    with np.errstate(all="ignore"), pytest.raises(REJECTIONS) as rejection:
+        claim()
+    print(f"{wrong!r} for {right!r} is seen by {name_of(claim)}: {rejection.value}")
