@@ -4,9 +4,10 @@ import importlib
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 # How a claim says no: a bare exception of another kind proves nothing about the claim.
@@ -69,6 +70,28 @@ def replace_once(code: str, old: str, new: str, where: str) -> str:
             "adapt the variant to the present source"
         )
     return code.replace(old, new)
+
+
+def planted(errors: Iterable[tuple[str, str, str, str, Callable]]) -> pytest.MarkDecorator:
+    """Make one test of each (name, module, right, wrong, claim that must see it)."""
+    return pytest.mark.parametrize(
+        ("where", "right", "wrong", "claim"),
+        [
+            pytest.param(where, right, wrong, claim, id=f"{name} in {where}: {name_of(claim)}")
+            for name, where, right, wrong, claim in errors
+        ],
+    )
+
+
+def assert_seen(
+    monkeypatch: pytest.MonkeyPatch, where: str, right: str, wrong: str, claim: Callable
+) -> None:
+    """Assert that the claim holds, and that it fails once the error is planted."""
+    claim()
+    plant(monkeypatch, where, right, wrong)
+    with np.errstate(all="ignore"), pytest.raises(REJECTIONS) as rejection:
+        claim()
+    print(f"{wrong!r} for {right!r} is seen by {name_of(claim)}: {rejection.value}")
 
 
 def name_of(claim: Callable) -> str:

@@ -74,6 +74,17 @@ def test_gradients_are_autograds(layer, shape, training, affine):
 
 
 @both_layers
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_one_parameter_alone_is_enough(layer, name):
+    case = case_of(SHAPES[2])
+    setattr(case, name, None)
+    wanted = torch_batch_norm(case.copy())
+    got = layer(case)
+    assert_near(got.y, wanted.y, FLOAT64)
+    assert_same_gradients(got, wanted, FLOAT64)
+
+
+@both_layers
 @all_shapes
 def test_training_needs_no_memory(layer, shape):
     case = case_of(shape)

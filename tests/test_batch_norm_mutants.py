@@ -4,14 +4,15 @@
 
 from functools import partial
 
-import numpy as np
 import pytest
 import test_batch_norm as layer_claims
 import test_batch_norm_modules as module_claims
 import test_layer_errors as error_claims
 import test_moments as moment_claims
-from mutants import REJECTIONS, name_of, plant
+from mutants import assert_seen, mutate, plant, planted
 from outcomes import numpy_batch_norm, twin_batch_norm
+
+from course_lib import numpy_layers
 
 NUMPY, NUMPY_MOMENTS = "numpy_layers.batch_norm", "numpy_layers.moments"
 TWIN, TWIN_MOMENTS = "torch_layers.batch_norm", "torch_layers.moments"
@@ -154,14 +155,25 @@ ERRORS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("where", "right", "wrong", "claim"),
-    [error[1:] for error in ERRORS],
-    ids=[f"{name} in {where}: {name_of(claim)}" for name, where, _, _, claim in ERRORS],
-)
+@planted(ERRORS)
 def test_planted_error_is_seen(monkeypatch, where, right, wrong, claim):
-    claim()
-    plant(monkeypatch, where, right, wrong)
-    with np.errstate(all="ignore"), pytest.raises(REJECTIONS) as rejection:
-        claim()
-    print(f"{wrong!r} for {right!r} is seen by {name_of(claim)}: {rejection.value}")
+    assert_seen(monkeypatch, where, right, wrong, claim)
+
+
+@pytest.mark.parametrize("old", ["no such line", "x"])
+def test_stale_variant_is_refused(monkeypatch, old):
+    with pytest.raises(ValueError, match="adapt the variant"):
+        plant(monkeypatch, NUMPY, old, "1")
+
+
+def test_stale_variant_of_a_function_is_refused():
+    with pytest.raises(ValueError, match="got 0 times; adapt the variant"):
+        mutate(numpy_layers.batch_norm, "no such line", "1")
+
+
+def test_planted_error_is_taken_out_again():
+    right = numpy_layers.standardize
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        plant(monkeypatch, NUMPY_MOMENTS, ROOT, "1")
+        assert numpy_layers.standardize is not right
+    assert numpy_layers.standardize is right

@@ -4,13 +4,11 @@
 
 from functools import partial
 
-import numpy as np
-import pytest
 import test_layer_errors as error_claims
 import test_layer_norm as layer_claims
 import test_layer_norm_modules as module_claims
 import test_moments as moment_claims
-from mutants import REJECTIONS, name_of, plant
+from mutants import assert_seen, planted
 from outcomes import numpy_layer_norm, twin_layer_norm
 
 NUMPY, NUMPY_MOMENTS = "numpy_layers.layer_norm", "numpy_layers.moments"
@@ -108,14 +106,6 @@ ERRORS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("where", "right", "wrong", "claim"),
-    [error[1:] for error in ERRORS],
-    ids=[f"{name} in {where}: {name_of(claim)}" for name, where, _, _, claim in ERRORS],
-)
+@planted(ERRORS)
 def test_planted_error_is_seen(monkeypatch, where, right, wrong, claim):
-    claim()
-    plant(monkeypatch, where, right, wrong)
-    with np.errstate(all="ignore"), pytest.raises(REJECTIONS) as rejection:
-        claim()
-    print(f"{wrong!r} for {right!r} is seen by {name_of(claim)}: {rejection.value}")
+    assert_seen(monkeypatch, where, right, wrong, claim)

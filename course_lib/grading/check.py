@@ -64,6 +64,10 @@ class Observed(NamedTuple):
     arguments: Inputs
 
 
+class WrongReturn(Exception):
+    """The learner's function returned something of another form."""
+
+
 class NotWritten(Exception):
     """The learner has not begun."""
 
@@ -99,6 +103,7 @@ def check(name: str, submission: Callable, *, hidden: bool = False) -> float:
         ]
     except NotWritten:
         raise CheckFailed(f"{name} is not written yet, 0 of {total(criteria)} points") from None
+    results = _without_free_refusals(results)
     earned = total(result.criterion for result in results if result.problem is None)
     print(_report(name, results, earned, hidden))
     if earned == 0:
@@ -118,6 +123,18 @@ def total(criteria) -> int:
     return sum(criterion.points for criterion in criteria)
 
 
+def _without_free_refusals(results: Sequence[Result]) -> list[Result]:
+    """Let a refusal count only beside a right answer: code that always raises refuses nothing."""
+    answered = any(not result.problem and not result.criterion.refuses for result in results)
+    free = "it raises, but it would on right input too: another part must work first"
+    return [
+        Result(result.criterion, free)
+        if result.criterion.refuses and not result.problem and not answered
+        else result
+        for result in results
+    ]
+
+
 def _try(criterion: Criterion, submission: Callable, rng: np.random.Generator) -> Result:
     """Run one criterion and describe what is wrong, if anything."""
     inputs = criterion.draw(rng)
@@ -125,10 +142,13 @@ def _try(criterion: Criterion, submission: Callable, rng: np.random.Generator) -
         got = _observe(criterion, submission, _copy(inputs))
     except NotImplementedError as error:
         raise NotWritten from error
+    except WrongReturn as error:
+        return Result(criterion, str(error))
     except Exception as error:
         if criterion.refuses and isinstance(error, criterion.refuses):
             return Result(criterion, None)
-        return Result(criterion, f"your code raised {type(error).__name__}: {error}")
+        # The message may quote the inputs, so it belongs to the detail.
+        return Result(criterion, f"your code raised {type(error).__name__}", str(error))
     if criterion.refuses:
         return Result(criterion, f"expected a {criterion.refuses.__name__}, got an answer")
     return _compare(criterion, inputs, got)
@@ -146,7 +166,10 @@ def _compare(criterion: Criterion, inputs: Inputs, got: Observed) -> Result:
     if found is None:
         return Result(criterion, None)
     for mistake in criterion.mistakes:
-        wrong = _observe(criterion, mistake.wrong, _copy(inputs))
+        try:
+            wrong = _observe(criterion, mistake.wrong, _copy(inputs))
+        except Exception:
+            continue  # this error cannot be made on inputs of this shape
         if _first_difference(got, wrong, criterion.rtol) is None:
             return Result(criterion, mistake.hint, found.detail)
     return Result(criterion, found.problem, found.detail)
@@ -164,14 +187,22 @@ def _first_difference(got: Observed, wanted: Observed, rtol: float) -> Differenc
 def _observe(criterion: Criterion, function: Callable, inputs: Inputs) -> Observed:
     """Call `function` and collect by name what it returned and what became of its arguments."""
     returned = criterion.call(function, inputs)
-    several = len(criterion.returns) > 1
-    if several and not (isinstance(returned, tuple) and len(returned) == len(criterion.returns)):
-        expected = ", ".join(criterion.returns)
-        raise TypeError(
-            f"expected the values ({expected}) as a tuple, got {type(returned).__name__}"
-        )
-    values = dict(zip(criterion.returns, returned if several else (returned,), strict=False))
+    if len(criterion.returns) <= 1:
+        returned = (returned,)
+    _require_values(returned, criterion.returns)
+    values = dict(zip(criterion.returns, returned, strict=False))
     return Observed(values | {name: inputs[name] for name in criterion.updates}, inputs)
+
+
+def _require_values(returned: Any, names: tuple[str, ...]) -> None:
+    """Refuse anything but a tuple with one value a name."""
+    expected = f"expected the values ({', '.join(names)}) as a tuple"
+    if returned is None:
+        raise WrongReturn(f"{expected}, got None; did you forget to return them?")
+    if not isinstance(returned, tuple):
+        raise WrongReturn(f"{expected}, got {type(returned).__name__}")
+    if names and len(returned) != len(names):
+        raise WrongReturn(f"{expected}, got {len(returned)} values")
 
 
 def _copy(inputs: Inputs) -> Inputs:
@@ -197,8 +228,13 @@ def _report(name: str, results: Sequence[Result], earned: float, hidden: bool) -
         f"{name}{', hidden inputs' if hidden else ''}: "
         f"{earned} of {total(result.criterion for result in results)} points"
     ]
+    said: set[str | None] = set()
     for criterion, problem, detail in results:
         lines.append(f"  {'✗' if problem else '✓'} {criterion.label} ({criterion.points})")
-        for text in (problem, None if hidden else detail):
+        hints = {mistake.hint for mistake in criterion.mistakes}
+        repeated = problem in said
+        said |= {problem} & hints
+        texts = ["the same error"] if repeated else [problem, None if hidden else detail]
+        for text in texts:
             lines += textwrap.wrap(text or "", 84, initial_indent="    ", subsequent_indent="    ")
     return "\n".join(lines)

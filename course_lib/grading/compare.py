@@ -34,8 +34,8 @@ def difference(got: Any, wanted: Any, rtol: float, name: str = "the result") -> 
     got, wanted = np.asarray(got), np.asarray(wanted)
     if got.shape != wanted.shape:
         return Difference(f"{name} has shape {got.shape}; expected {wanted.shape}")
-    if not np.issubdtype(got.dtype, np.number):
-        return Difference(f"{name} has dtype {got.dtype}; expected numbers")
+    if not np.can_cast(got.dtype, np.longdouble) or got.dtype == bool:
+        return Difference(f"{name} has dtype {got.dtype}; expected real numbers")
     return _difference_of_numbers(got, wanted, rtol, name)
 
 
@@ -46,20 +46,20 @@ def _difference_of_numbers(
     if wanted.size == 0:
         return None
     if not np.isfinite(got).all() and np.isfinite(wanted).all():
-        index = _index(~np.isfinite(got))
-        return Difference(f"{name} is not finite", f"{name}{index} is {got[index]}")
-    with np.errstate(invalid="ignore"):
-        error = np.where(got == wanted, 0.0, np.abs(got - wanted))
-    if np.nanmax(error) <= rtol * np.abs(wanted).max() and not np.isnan(error).any():
+        where, index = _worst(name, ~np.isfinite(got))
+        return Difference(f"{name} is not finite", f"{where} is {got[index]}")
+    same = (got == wanted) | (np.isnan(got) & np.isnan(wanted))
+    error = np.abs(np.subtract(got, wanted, where=~same, out=np.zeros_like(got)))
+    if error.max() <= rtol * np.abs(np.where(np.isfinite(wanted), wanted, 0.0)).max():
         return None
-    index = _index(error)
-    where = f"{name}[{', '.join(map(str, index))}]" if index else name
+    where, index = _worst(name, error)
     return Difference(
         f"{name} has wrong values",
         f"worst element: {where} should be {wanted[index]:.6g}, got {got[index]:.6g}",
     )
 
 
-def _index(score: np.ndarray) -> tuple[int, ...]:
-    """Return the position of the largest score."""
-    return tuple(int(i) for i in np.unravel_index(np.argmax(score), score.shape))
+def _worst(name: str, score: np.ndarray) -> tuple[str, tuple[int, ...]]:
+    """Return the element with the largest score: what to call it, and its position."""
+    index = tuple(int(i) for i in np.unravel_index(np.argmax(score), score.shape))
+    return f"{name}[{', '.join(map(str, index))}]" if index else name, index

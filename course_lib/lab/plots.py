@@ -187,4 +187,4 @@ def _svg(figure: Figure, alt: str, number: int) -> str:
     svg = re.sub(r'(?<=id=")|(?<=url\(#)|(?<=href="#)', f"{key}-", svg)
     # The first panel speaks for all of them.
     words = f'role="img" aria-label="{html.escape(alt)}"' if number == 0 else 'aria-hidden="true"'
-    return re.sub(r"<svg ", f"<svg {words} ", svg, count=1).strip()
+    return svg.replace("<svg ", f"<svg {words} ", 1).strip()

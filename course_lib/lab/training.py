@@ -128,13 +128,12 @@ def to_tensors(x, y, device: torch.device | str | None = None) -> tuple[Tensor, 
 
 
 def shuffled_batches(n: int, batch_size: int, epochs: int, seed: int) -> Iterator[Tensor]:
-    """Yield the row numbers of each batch, a new order each epoch."""
+    """Return the row numbers of each batch in turn, a new order each epoch."""
     if not 0 < batch_size <= n:
         raise ValueError(
             f"expected a batch size from 1 to {n}, the number of training examples, "
             f"got {batch_size}"
         )
     generator = torch.Generator().manual_seed(seed)
-    for _ in range(epochs):
-        order = torch.randperm(n, generator=generator)
-        yield from order[: n - n % batch_size].split(batch_size)
+    orders = (torch.randperm(n, generator=generator) for _ in range(epochs))
+    return (rows for order in orders for rows in order[: n - n % batch_size].split(batch_size))

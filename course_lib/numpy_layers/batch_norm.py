@@ -75,7 +75,7 @@ def batch_norm(
     -----
     Axes: 0 and all positions. The biased variance normalizes; the unbiased one, with n·s − 1 in
     the denominator, is what `running_var` averages. Equations (batch-norm-forward) and
-    (running-statistics) of the chapter.
+    (batch-norm-memory) of the chapter.
 
     References
     ----------
@@ -100,7 +100,7 @@ def batch_norm(
 
 
 def batch_norm_backward(dy: Array, cache: BatchNormCache) -> BatchNormGrads:
-    """Pull `dy`, of the shape of `x`, back through batch norm; equation (batch-norm-dx).
+    """Pull `dy`, of the shape of `x`, back through batch norm; see `standardize_backward`.
 
     In training the statistics depend on every value of their channel, so a sample's gradient
     reaches the whole batch. In evaluation the layer is a fixed affine map.
