@@ -62,7 +62,7 @@ WEIGHT, BIAS = "y = y * _per_channel(weight, x)", "y = y + _per_channel(bias, x)
 AXES, TRAINING = "(0, *range(2, x.ndim))", "    if training:\n"
 WIDE = "values.reshape(1, -1, *(1,) * (x.ndim - 2))"
 ROOT, TWIN_ROOT = "1 / np.sqrt(var + eps)", "torch.rsqrt(stats.var + eps)"
-SERVED = "np.sqrt(_per_channel(as_statistics_dtype(running_var), x) + eps)"
+SERVED = "np.sqrt(as_statistics_dtype(var) + eps)"
 TWIN_SERVED = "torch.rsqrt(_per_channel(as_statistics_dtype(running_var), x) + eps)"
 VAR, TWIN_VAR = (
     "np.square(centered).mean(axes, keepdims=True)",
@@ -130,7 +130,7 @@ ERRORS = [
     ("mean not corrected", TWIN_MOMENTS, "shifted - correction\n", "x - x.mean(axes, keepdim=True)\n", twin_farther),
     ("statistics in half precision", NUMPY_MOMENTS, "np.promote_types(x.dtype, np.float32)", "x.dtype", half),
     ("statistics in half precision", TWIN_MOMENTS, "torch.promote_types(x.dtype, torch.float32)", "x.dtype", twin_half),
-    ("memory read in half precision", NUMPY, "as_statistics_dtype(running_var)", "running_var", half_memory),
+    ("memory read in half precision", NUMPY, "as_statistics_dtype(var)", "var", half_memory),
     ("memory missing from the state", TWIN, REGISTER_MEAN, REGISTER_MEAN + ", persistent=False", keys),
     ("memory kept with its graph", TWIN, "@torch.no_grad()\n", "", ungraphed),
     ("memory moved in evaluation", NUMPY, IN_EVALUATION, MOVED + IN_EVALUATION, frozen),

@@ -30,10 +30,11 @@ PALETTE = {
 }
 INK, GRID, PAPER, *SERIES = PALETTE.values()
 _STYLE = {
-    "figure.figsize": (3.6, 2.8),
+    "figure.figsize": (3.35, 2.6),
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
+    "savefig.pad_inches": 0.02,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -65,7 +66,7 @@ _CSS = (Path(__file__).parent / "figure.css").read_text(encoding="utf-8")
 
 
 def panels(
-    count: int = 1, *, width: float = 3.6, height: float = 2.8
+    count: int = 1, *, width: float = 3.35, height: float = 2.6
 ) -> tuple[list[Figure], list[Axes]]:
     """Return `count` figures with one set of axes each, to stand side by side or stack on a phone.
 

@@ -89,8 +89,9 @@ def batch_norm(
         _update_running(running_mean, mean, momentum)
         _update_running(running_var, var * _bessel(x), momentum)
     else:
-        inv_std = 1 / np.sqrt(_per_channel(as_statistics_dtype(running_var), x) + eps)
-        x_hat = (as_statistics_dtype(x) - _per_channel(running_mean, x)) * inv_std
+        mean, var = _per_channel(running_mean, x), _per_channel(running_var, x)
+        inv_std = 1 / np.sqrt(as_statistics_dtype(var) + eps)
+        x_hat = (as_statistics_dtype(x) - mean) * inv_std
     y = x_hat
     if weight is not None:
         y = y * _per_channel(weight, x)

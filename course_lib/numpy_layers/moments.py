@@ -58,11 +58,7 @@ def moments(x: Array, axes: tuple[int, ...]) -> Moments:
     Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance".
     """
     x = as_statistics_dtype(x)
-    if 0 in (x.shape[axis] for axis in axes):
-        raise ValueError(
-            f"expected at least one value along axes {axes}, got shape {x.shape}; "
-            "drop empty batches before the layer"
-        )
+    _require_values(x, axes)
     rough_mean = x.mean(axes, keepdims=True)
     centered = x - rough_mean
     correction = centered.mean(axes, keepdims=True)
@@ -80,6 +76,14 @@ def as_statistics_dtype(x: Array) -> Array:
             "convert it first, for example with x.astype(np.float32)"
         )
     return x.astype(np.promote_types(x.dtype, np.float32), copy=False)
+
+
+def _require_values(x: Array, axes: tuple[int, ...]) -> None:
+    if 0 in (x.shape[axis] for axis in axes):
+        raise ValueError(
+            f"expected at least one value along axes {axes}, got shape {x.shape}; "
+            "drop empty batches before the layer"
+        )
 
 
 def standardize(x: Array, axes: tuple[int, ...], eps: float) -> Standardized:
