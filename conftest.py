@@ -5,12 +5,21 @@ let both go: a cell that is allowed to raise passes when it does not, and partia
 error.
 """
 
+import os
 from pathlib import Path
 
 import pytest
 from nbformat import from_dict
 from nbgrader.utils import determine_grade, is_grade
 from nbval.plugin import IPyNbCell
+
+
+def pytest_configure():
+    """Give each worker and each kernel one thread; two workers with two each wait for each other.
+
+    It must come before the first import of NumPy or torch. (Measured: 405 s against 89 s.)
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,7 @@ from course_lib import numpy_layers
 from course_lib.lab import data, progress
 from course_lib.lab.claims import ClaimFailed, claim
 from course_lib.lab.source import source
+from course_lib.lab.tables import table
 
 
 class Documented:
@@ -54,6 +55,26 @@ def test_array_is_no_condition():
 
 def test_listing_leaves_the_docstrings_out():
     assert '"""' not in source(Documented).data
+
+
+def test_listing_of_a_part_starts_at_the_margin():
+    listing = source(Documented.method, part=("# Comments", "return"))
+    assert listing.data == ('```python\n# Comments stay.\nreturn "one"  # and so do these\n```')
+
+
+def test_listing_of_a_part_that_is_gone_says_so():
+    with pytest.raises(ValueError, match="was it edited"):
+        source(Documented.method, part=("return", "no such line"))
+
+
+def test_table_has_a_cell_a_value():
+    shown = table(["m", "loss"], [["2", "1.2"], ["4", "0.2"]]).data
+    assert shown.splitlines() == ["| m | loss |", "| --: | --: |", "| 2 | 1.2 |", "| 4 | 0.2 |"]
+
+
+def test_table_refuses_a_row_of_another_length():
+    with pytest.raises(ValueError, match="expected 2 values a row"):
+        table(["m", "loss"], [["2"]])
 
 
 def test_listing_keeps_the_comments():

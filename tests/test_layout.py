@@ -20,8 +20,9 @@ RULES = [
 ]
 
 
-def notebook(source="x = 1", *, outputs=(), solution=False) -> str:
+def notebook(source="x = 1", *, outputs=(), solution=False, folded=False) -> str:
     metadata = {"nbgrader": {"solution": True}} if solution else {}
+    metadata |= {"tags": ["hide-input"]} if folded else {}
     cell = {"cell_type": "code", "source": source.splitlines(True), "metadata": metadata}
     return json.dumps({"cells": [cell | {"outputs": list(outputs), "execution_count": None}]})
 
@@ -74,6 +75,7 @@ FAULTS = [
     (layout.oversized_files, "course_lib/lab/long.py", "x = 1\n" * 251, "long.py has 251 lines"),
     (layout.oversized_cells, "book/b.ipynb", notebook("x = 1\n" * 16), "b.ipynb, cell 1 has 16"),
     (layout.oversized_cells, "book/b.ipynb", notebook("x\n" * 16, solution=True), "has 16 lines"),
+    (layout.oversized_cells, "book/b.ipynb", notebook("x\n" * 41, folded=True), "has 41 lines"),
     (layout.oversized_cells, "exercises/b/b.ipynb", notebook("x = 1\n" * 16), "has 16 lines"),
     (layout.stored_outputs, "book/b.ipynb", notebook(outputs=[{}]), "cell 1 is stored"),
     (layout.bad_names, "book/01_intro.ipynb", notebook(), "book/01_intro.ipynb: the order"),
