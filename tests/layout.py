@@ -65,7 +65,7 @@ def missing_twins(root: Path) -> list[str]:
     """Files that a layer, a test or an exercise needs beside it."""
     wanted = []
     for path in files(root, ".py", "course_lib/numpy_layers"):
-        if path.stem != "__init__":
+        if path.stem not in ("__init__", "shapes"):  # shapes serves both packages as it is
             twins = [f"course_lib/torch_layers/{path.name}", f"tests/test_{path.name}"]
             wanted += [(path, twin) for twin in twins]
     for path in files(root, ".ipynb", "solutions"):

@@ -16,6 +16,7 @@ from course_lib import numpy_layers
 
 NUMPY, NUMPY_MOMENTS = "numpy_layers.batch_norm", "numpy_layers.moments"
 TWIN, TWIN_MOMENTS = "torch_layers.batch_norm", "torch_layers.moments"
+SHAPES = "numpy_layers.shapes"  # of both
 SQUARE = layer_claims.SHAPES[2]
 
 
@@ -58,12 +59,12 @@ one_weight = "one weight for all channels"
 told = partial(error_claims.test_wrong_call_is_told_what_to_do, error_claims.call_numpy, one_weight)
 twin_told = partial(told.func, error_claims.call_twin, one_weight)
 
-WEIGHT, BIAS = "y = y * _per_channel(weight, x)", "y = y + _per_channel(bias, x)"
+WEIGHT, BIAS = "y = y * per_channel(weight, x)", "y = y + per_channel(bias, x)"
 AXES, TRAINING = "(0, *range(2, x.ndim))", "    if training:\n"
 WIDE = "values.reshape(1, -1, *(1,) * (x.ndim - 2))"
 ROOT, TWIN_ROOT = "1 / np.sqrt(var + eps)", "torch.rsqrt(stats.var + eps)"
 SERVED = "np.sqrt(as_statistics_dtype(var) + eps)"
-TWIN_SERVED = "torch.rsqrt(_per_channel(as_statistics_dtype(running_var), x) + eps)"
+TWIN_SERVED = "torch.rsqrt(per_channel(as_statistics_dtype(running_var), x) + eps)"
 VAR, TWIN_VAR = (
     "np.square(centered).mean(axes, keepdims=True)",
     "centered.square().mean(axes, keepdim=True)",
@@ -78,7 +79,6 @@ MOVED = """    _update_running(running_mean, as_statistics_dtype(x).mean(axes), 
 """
 TWIN_MOVED = "    _update_running(running_mean, x.mean((0, *range(2, x.ndim))), momentum)\n"
 COUNTED = "return x.shape[0] * math.prod(x.shape[2:])"
-TWIN_COUNTED = "return x.shape[0] * x.shape[2:].numel()"
 COUNT = "1.0 / float(self.num_batches_tracked)"
 REGISTER_MEAN = 'self.register_buffer("running_mean", zeros.clone() if tracked else None'
 
@@ -86,16 +86,16 @@ REGISTER_MEAN = 'self.register_buffer("running_mean", zeros.clone() if tracked e
 ERRORS = [
     ("biased running variance", NUMPY, "var * _bessel(x)", "var", variance),
     ("biased running variance", TWIN, "stats.var * (m / (m - 1))", "stats.var", twin_variance),
-    ("positions not counted", NUMPY, COUNTED, "return x.shape[0]", variance),
-    ("positions not counted", TWIN, TWIN_COUNTED, "return x.shape[0]", twin_variance),
+    ("positions not counted", SHAPES, COUNTED, "return x.shape[0]", variance),
+    ("positions not counted", SHAPES, COUNTED, "return x.shape[0]", twin_variance),
     ("unbiased variance normalizes", NUMPY_MOMENTS, VAR, "centered.var(axes, ddof=1, keepdims=True)", output),
     ("unbiased variance normalizes", TWIN_MOMENTS, TWIN_VAR, "centered.var(axes, keepdim=True)", twin_output),
     ("eps outside the root", NUMPY_MOMENTS, ROOT, "1 / (np.sqrt(var) + eps)", output),
     ("eps outside the root", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var.sqrt() + eps)", twin_output),
-    ("eps outside the root in evaluation", NUMPY, SERVED, "(np.sqrt(_per_channel(running_var, x)) + eps)", served),
+    ("eps outside the root in evaluation", NUMPY, SERVED, "(np.sqrt(per_channel(running_var, x)) + eps)", served),
     ("eps missing", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", output),
     ("eps missing", TWIN_MOMENTS, TWIN_ROOT, "torch.rsqrt(stats.var)", twin_output),
-    ("eps missing in evaluation", TWIN, TWIN_SERVED, "torch.rsqrt(_per_channel(running_var, x))", twin_served),
+    ("eps missing in evaluation", TWIN, TWIN_SERVED, "torch.rsqrt(per_channel(running_var, x))", twin_served),
     ("constant channel gives NaN", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", constant),
     ("constant channel gives NaN", TWIN_MOMENTS, TWIN_ROOT, "torch.rsqrt(stats.var)", twin_constant),
     ("divided by the variance", NUMPY_MOMENTS, ROOT, "1 / (var + eps)", output),
@@ -110,7 +110,7 @@ ERRORS = [
     ("sign of the bias gradient", NUMPY, "else wide_dy.sum(axes)", "else -wide_dy.sum(axes)", gradients),
     ("training's gradient in evaluation", NUMPY, "if training else g * inv_std", "", served_gradients),
     ("evaluation's gradient in training", NUMPY, "if training else g * inv_std", "if not training else g * inv_std", slope),
-    ("weight left out of the gradient", NUMPY, "wide_dy * _per_channel(weight, dy)", "wide_dy", gradients),
+    ("weight left out of the gradient", NUMPY, "wide_dy * per_channel(weight, dy)", "wide_dy", gradients),
     ("weight gradient without x_hat", NUMPY, "(wide_dy * x_hat).sum(axes)", "wide_dy.sum(axes)", gradients),
     ("layer norm's axes", NUMPY, AXES, "tuple(range(1, x.ndim))", bare),
     ("layer norm's axes", TWIN, AXES, "tuple(range(1, x.ndim))", twin_bare),
@@ -122,8 +122,8 @@ ERRORS = [
     ("weight ignored", TWIN, WEIGHT, "pass", twin_output),
     ("bias ignored", NUMPY, BIAS, "pass", output),
     ("bias ignored", TWIN, BIAS, "pass", twin_output),
-    ("broadcast that fits squares", NUMPY, WIDE, "values", output),
-    ("broadcast that fits squares", TWIN, WIDE, "values", twin_output),
+    ("broadcast that fits squares", SHAPES, WIDE, "values", output),
+    ("broadcast that fits squares", SHAPES, WIDE, "values", twin_output),
     ("E[x^2] - E[x]^2", NUMPY_MOMENTS, VAR, "np.square(x).mean(axes, keepdims=True) - rough_mean**2", far),
     ("E[x^2] - E[x]^2", TWIN_MOMENTS, TWIN_VAR, "x.square().mean(axes, keepdim=True) - rough_mean**2", twin_far),
     ("mean not corrected", NUMPY_MOMENTS, "    centered -= correction\n", "", farther),
@@ -147,11 +147,11 @@ ERRORS = [
     ("memory replaced instead of written", NUMPY, FOLD, FOLD.replace("running +=", "running = running +"), mean),
     ("integers truncated", NUMPY_MOMENTS, "if not np.issubdtype(x.dtype, np.floating)", "if False", integers),
     ("integers truncated", TWIN_MOMENTS, "if not x.is_floating_point()", "if False", twin_integers),
-    ("batch of one accepted", NUMPY, COUNTED, "return max(2, x.shape[0] * math.prod(x.shape[2:]))", one),
-    ("batch of one accepted", TWIN, TWIN_COUNTED, "return max(2, x.shape[0] * x.shape[2:].numel())", twin_one),
+    ("batch of one accepted", SHAPES, COUNTED, "return max(2, x.shape[0] * math.prod(x.shape[2:]))", one),
+    ("batch of one accepted", SHAPES, COUNTED, "return max(2, x.shape[0] * math.prod(x.shape[2:]))", twin_one),
     ("gain at random", TWIN, "torch.ones(num_features, **like)", "torch.rand(num_features, **like)", fresh),
-    ("shape of the weight not checked", NUMPY, "if value is not None and value.shape", "if False and value.shape", told),
-    ("shape of the weight not checked", TWIN, "if value is not None and tuple", "if False and tuple", twin_told),
+    ("shape of the weight not checked", SHAPES, "tuple(value.shape) != (shape[1],)", "False", told),
+    ("shape of the weight not checked", SHAPES, "tuple(value.shape) != (shape[1],)", "False", twin_told),
 ]  # fmt: skip
 
 

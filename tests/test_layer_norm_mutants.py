@@ -13,6 +13,7 @@ from outcomes import numpy_layer_norm, twin_layer_norm
 
 NUMPY, NUMPY_MOMENTS = "numpy_layers.layer_norm", "numpy_layers.moments"
 TWIN, TWIN_MOMENTS = "torch_layers.layer_norm", "torch_layers.moments"
+SHAPES = "numpy_layers.shapes"  # of both
 SQUARE = layer_claims.SQUARE
 
 
@@ -101,8 +102,8 @@ ERRORS = [
     ("gain at random", TWIN, "torch.ones(self.normalized_shape, **like)", "torch.rand(self.normalized_shape, **like)", fresh),
     ("bias kept although refused", TWIN, "zeros if elementwise_affine and bias", "zeros if elementwise_affine", no_bias),
     ("eps of the module not used", TWIN, "self.weight, self.bias, self.eps)", "self.weight, self.bias)", other_eps),
-    ("shape of the weight not checked", NUMPY, "if value is not None and value.shape", "if False and value.shape", told),
-    ("shape of the weight not checked", TWIN, "if value is not None and tuple", "if False and tuple", twin_told),
+    ("shape of the weight not checked", SHAPES, "tuple(value.shape) != normalized_shape", "False", told),
+    ("shape of the weight not checked", SHAPES, "tuple(value.shape) != normalized_shape", "False", twin_told),
 ]  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """Batch normalization: one mean and one variance a channel, taken over the batch and positions."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,12 @@ from course_lib.numpy_layers.moments import (
     as_statistics_dtype,
     standardize,
     standardize_backward,
+)
+from course_lib.numpy_layers.shapes import (
+    per_channel,
+    require_channels,
+    require_statistics,
+    values_per_channel,
 )
 
 
@@ -82,21 +87,23 @@ def batch_norm(
     Ioffe & Szegedy (2015), "Batch normalization", Algorithms 1 and 2.
     """
     x = np.asarray(x)
-    _check(x, running_mean, running_var, weight, bias, training)
+    memory = {"running_mean": running_mean, "running_var": running_var}
+    require_channels(x, {**memory, "weight": weight, "bias": bias}, "batch_norm")
+    require_statistics(x, running_mean, running_var, training)
     axes = (0, *range(2, x.ndim))
     if training:
         x_hat, inv_std, mean, var = standardize(x, axes, eps)
         _update_running(running_mean, mean, momentum)
         _update_running(running_var, var * _bessel(x), momentum)
     else:
-        mean, var = _per_channel(running_mean, x), _per_channel(running_var, x)
+        mean, var = per_channel(running_mean, x), per_channel(running_var, x)
         inv_std = 1 / np.sqrt(as_statistics_dtype(var) + eps)
         x_hat = (as_statistics_dtype(x) - mean) * inv_std
     y = x_hat
     if weight is not None:
-        y = y * _per_channel(weight, x)
+        y = y * per_channel(weight, x)
     if bias is not None:
-        y = y + _per_channel(bias, x)
+        y = y + per_channel(bias, x)
     return y.astype(x.dtype), BatchNormCache(x_hat, inv_std, weight, bias, training)
 
 
@@ -109,7 +116,7 @@ def batch_norm_backward(dy: Array, cache: BatchNormCache) -> BatchNormGrads:
     x_hat, inv_std, weight, bias, training = cache
     axes = (0, *range(2, dy.ndim))
     wide_dy = as_statistics_dtype(dy)
-    g = wide_dy if weight is None else wide_dy * _per_channel(weight, dy)
+    g = wide_dy if weight is None else wide_dy * per_channel(weight, dy)
     dx = standardize_backward(g, x_hat, inv_std, axes) if training else g * inv_std
     return BatchNormGrads(
         dx.astype(dy.dtype),
@@ -118,52 +125,13 @@ def batch_norm_backward(dy: Array, cache: BatchNormCache) -> BatchNormGrads:
     )
 
 
-def _per_channel(values: Array, x: Array) -> Array:
-    """Reshape (c,) to (1, c, *1) so that it broadcasts along channels and never along positions."""
-    return values.reshape(1, -1, *(1,) * (x.ndim - 2))
-
-
 def _bessel(x: Array) -> float:
     """Return m / (m - 1) for the m values of a channel: biased variance to unbiased."""
-    m = _values_per_channel(x)
+    m = values_per_channel(x)
     return m / (m - 1)
-
-
-def _values_per_channel(x: Array) -> int:
-    return x.shape[0] * math.prod(x.shape[2:])
 
 
 def _update_running(running: Array | None, new: Array, momentum: float) -> None:
     """Move `running` towards `new` in place, as the layer's memory."""
     if running is not None:
         running += momentum * (new.reshape(-1) - running)
-
-
-def _check(x, running_mean, running_var, weight, bias, training) -> None:
-    if x.ndim < 2:
-        raise ValueError(
-            f"expected x of shape (n, c, ...) with channels on axis 1, got {x.shape}; "
-            "add a batch axis with x[None]"
-        )
-    given = {
-        "running_mean": running_mean,
-        "running_var": running_var,
-        "weight": weight,
-        "bias": bias,
-    }
-    for name, value in given.items():
-        if value is not None and value.shape != (x.shape[1],):
-            raise ValueError(
-                f"expected {name} of shape ({x.shape[1]},) to match dimension 1 of x {x.shape}, "
-                f"got {value.shape}; batch_norm keeps one value a channel"
-            )
-    if training and _values_per_channel(x) == 1:
-        raise ValueError(
-            f"expected more than one value a channel in training, got x of shape {x.shape}; "
-            "the variance of one value is 0: use a larger batch, or evaluation mode"
-        )
-    if not training and (running_mean is None or running_var is None):
-        raise ValueError(
-            "expected running_mean and running_var in evaluation, got None; "
-            "pass the statistics that training collected, or training=True"
-        )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype, standardize
+from course_lib.numpy_layers.shapes import require_trailing
 
 
 class LayerNormCache(NamedTuple):
@@ -68,7 +69,7 @@ def layer_norm(
     """
     x = np.asarray(x)
     shape = tuple(normalized_shape)
-    _check(x, shape, weight, bias)
+    require_trailing(x, shape, {"weight": weight, "bias": bias}, "layer_norm")
     axes = tuple(range(x.ndim - len(shape), x.ndim))
     x_hat, inv_std, _, _ = standardize(x, axes, eps)
     y = x_hat if weight is None else x_hat * weight
@@ -96,17 +97,3 @@ def layer_norm_backward(dy: Array, cache: LayerNormCache) -> LayerNormGrads:
         None if weight is None else (wide_dy * x_hat).sum(batch).astype(weight.dtype),
         None if bias is None else wide_dy.sum(batch).astype(bias.dtype),
     )
-
-
-def _check(x: Array, shape: tuple[int, ...], weight: Array | None, bias: Array | None) -> None:
-    if not shape or x.shape[-len(shape) :] != shape:
-        raise ValueError(
-            f"expected x to end in normalized_shape {shape}, got x of shape {x.shape}; "
-            "layer_norm reduces the trailing axes, so move the features to the end"
-        )
-    for name, value in {"weight": weight, "bias": bias}.items():
-        if value is not None and value.shape != shape:
-            raise ValueError(
-                f"expected {name} of shape {shape} to match normalized_shape, got {value.shape}; "
-                "layer_norm keeps one value a feature"
-            )

@@ -3,6 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+from course_lib.numpy_layers.shapes import (
+    per_channel,
+    require_channels,
+    require_statistics,
+    values_per_channel,
+)
 from course_lib.torch_layers.moments import as_statistics_dtype, standardize
 
 
@@ -21,27 +27,24 @@ def batch_norm(
     Arguments, shapes, errors and the in-place update of the running statistics are those of
     `course_lib.numpy_layers.batch_norm`; the backward pass is autograd's.
     """
-    _check(x, running_mean, running_var, weight, bias, training)
+    memory = {"running_mean": running_mean, "running_var": running_var}
+    require_channels(x, {**memory, "weight": weight, "bias": bias}, "batch_norm")
+    require_statistics(x, running_mean, running_var, training)
     if training:
         axes = (0, *range(2, x.ndim))
         x_hat, stats = standardize(x, axes, eps)
-        m = _values_per_channel(x)
+        m = values_per_channel(x)
         _update_running(running_mean, stats.mean, momentum)
         _update_running(running_var, stats.var * (m / (m - 1)), momentum)
     else:
-        inv_std = torch.rsqrt(_per_channel(as_statistics_dtype(running_var), x) + eps)
-        x_hat = (as_statistics_dtype(x) - _per_channel(running_mean, x)) * inv_std
+        inv_std = torch.rsqrt(per_channel(as_statistics_dtype(running_var), x) + eps)
+        x_hat = (as_statistics_dtype(x) - per_channel(running_mean, x)) * inv_std
     y = x_hat
     if weight is not None:
-        y = y * _per_channel(weight, x)
+        y = y * per_channel(weight, x)
     if bias is not None:
-        y = y + _per_channel(bias, x)
+        y = y + per_channel(bias, x)
     return y.to(x.dtype)
-
-
-def _per_channel(values: Tensor, x: Tensor) -> Tensor:
-    """Reshape (c,) to (1, c, *1) so that it broadcasts along channels and never along positions."""
-    return values.reshape(1, -1, *(1,) * (x.ndim - 2))
 
 
 @torch.no_grad()
@@ -49,40 +52,6 @@ def _update_running(running: Tensor | None, new: Tensor, momentum: float) -> Non
     """Move `running` towards `new` in place, outside the graph."""
     if running is not None:
         running.lerp_(new.reshape(-1).to(running.dtype), momentum)
-
-
-def _values_per_channel(x: Tensor) -> int:
-    return x.shape[0] * x.shape[2:].numel()
-
-
-def _check(x, running_mean, running_var, weight, bias, training) -> None:
-    if x.ndim < 2:
-        raise ValueError(
-            f"expected x of shape (n, c, ...) with channels on axis 1, got {tuple(x.shape)}; "
-            "add a batch axis with x[None]"
-        )
-    given = {
-        "running_mean": running_mean,
-        "running_var": running_var,
-        "weight": weight,
-        "bias": bias,
-    }
-    for name, value in given.items():
-        if value is not None and tuple(value.shape) != (x.shape[1],):
-            raise ValueError(
-                f"expected {name} of shape ({x.shape[1]},) to match dimension 1 of x "
-                f"{tuple(x.shape)}, got {tuple(value.shape)}; batch_norm keeps one value a channel"
-            )
-    if training and _values_per_channel(x) == 1:
-        raise ValueError(
-            f"expected more than one value a channel in training, got x of shape {tuple(x.shape)}; "
-            "the variance of one value is 0: use a larger batch, or evaluation mode"
-        )
-    if not training and (running_mean is None or running_var is None):
-        raise ValueError(
-            "expected running_mean and running_var in evaluation, got None; "
-            "pass the statistics that training collected, or training=True"
-        )
 
 
 class _BatchNorm(nn.Module):

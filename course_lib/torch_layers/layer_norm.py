@@ -6,6 +6,7 @@ from numbers import Integral
 import torch
 from torch import Tensor, nn
 
+from course_lib.numpy_layers.shapes import require_trailing
 from course_lib.torch_layers.moments import standardize
 
 
@@ -22,26 +23,12 @@ def layer_norm(
     pass is autograd's.
     """
     shape = tuple(normalized_shape)
-    _check(x, shape, weight, bias)
+    require_trailing(x, shape, {"weight": weight, "bias": bias}, "layer_norm")
     x_hat, _ = standardize(x, tuple(range(-len(shape), 0)), eps)
     y = x_hat if weight is None else x_hat * weight
     if bias is not None:
         y = y + bias
     return y.to(x.dtype)
-
-
-def _check(x: Tensor, shape: tuple[int, ...], weight: Tensor | None, bias: Tensor | None) -> None:
-    if not shape or tuple(x.shape[-len(shape) :]) != shape:
-        raise ValueError(
-            f"expected x to end in normalized_shape {shape}, got x of shape {tuple(x.shape)}; "
-            "layer_norm reduces the trailing axes, so move the features to the end"
-        )
-    for name, value in {"weight": weight, "bias": bias}.items():
-        if value is not None and tuple(value.shape) != shape:
-            raise ValueError(
-                f"expected {name} of shape {shape} to match normalized_shape, "
-                f"got {tuple(value.shape)}; layer_norm keeps one value a feature"
-            )
 
 
 class LayerNorm(nn.Module):
