@@ -86,6 +86,14 @@ def test_a_crashing_cell_fails_every_run_until_it_is_mended(tmp_path):
     assert book.build().returncode == 0
 
 
+def test_a_false_claim_fails_with_its_text(tmp_path):
+    book = Book(tmp_path)
+    book.write(cells=["from course_lib.lab.claims import claim\nclaim('one is two', 1 == 2)"])
+    run = book.build()
+    assert run.returncode == 1
+    assert "ClaimFailed: the run contradicts this claim: one is two" in run.stderr
+
+
 def test_a_run_does_what_changed_and_no_more(tmp_path):
     book = Book(tmp_path)
     first, again = book.build(), book.build()

@@ -20,7 +20,7 @@ PAGES = ("_config.yml", "_toc.yml", "book", "exercises", "solutions", "tools/boo
 CACHES = {"__pycache__", ".ipynb_checkpoints", "_build"}
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 EXECUTED = re.compile(r"(?P<page>\S+): Executed notebook in (?P<seconds>[\d.]+) seconds")
-FAULT = re.compile(r"(\S+: )?(WARNING|ERROR|CRITICAL|SEVERE): |[\w.]+(Error|Exception): \S")
+FAULT = re.compile(r"(\S+: )?(WARNING|ERROR|CRITICAL|SEVERE): |[\w.]+(Error|Exception|Failed): \S")
 CELL_LINE = re.compile(r"(?<=\.ipynb):(\d+)(\d{4}):")  # MyST-NB numbers cell 5, line 2 as 50002
 SHOWN = 20
 
