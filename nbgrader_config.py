@@ -7,5 +7,5 @@ c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "exercises"
 c.GenerateAssignment.preprocessors = [
     *GenerateAssignment.class_traits()["preprocessors"].default(),
-    "course_lib.grading.release.ExpectFailure",
+    "course_lib.grading.release.MakeExercise",
 ]

@@ -86,6 +86,16 @@ def test_hidden_test_repeats_the_visible_one(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_exercise_and_solution_have_titles_of_their_own(name):
+    titles = [
+        read(ROOT / folder / name / f"{name}.ipynb").cells[0].source.splitlines()[0]
+        for folder in ("exercises", "solutions")
+    ]
+    assert titles[0].startswith("# Exercise: ")
+    assert titles[1] == titles[0].replace("Exercise", "Solution")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_unsolved_check_lets_run_all_go_on(name):
     for cell in checks(read(ROOT / "exercises" / name / f"{name}.ipynb")):
         assert cell.metadata.tags == ["raises-exception"]

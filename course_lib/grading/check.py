@@ -236,5 +236,5 @@ def _report(name: str, results: Sequence[Result], earned: float, hidden: bool) -
         said |= {problem} & hints
         texts = ["the same error"] if repeated else [problem, None if hidden else detail]
         for text in texts:
-            lines += textwrap.wrap(text or "", 84, initial_indent="    ", subsequent_indent="    ")
+            lines += textwrap.wrap(text or "", 76, initial_indent="    ", subsequent_indent="    ")
     return "\n".join(lines)

@@ -13,15 +13,17 @@ from nbgrader.utils import compute_checksum, is_grade, is_solution
 from traitlets.config import Config, PyFileConfigLoader
 
 
-class ExpectFailure(NbGraderPreprocessor):
-    """Tag each check as one that may raise: an unsolved exercise runs to its end all the same.
+class MakeExercise(NbGraderPreprocessor):
+    """Title the notebook as an exercise, and tag each check as one that may raise.
 
-    JupyterLab's Run All and the site's build go on past cells with this tag. That a check does
-    fail until its task is solved is proven by the tests (`conftest.py`).
+    JupyterLab's Run All goes on past cells with this tag, so an unsolved exercise runs to its
+    end. That a check does fail until its task is solved is proven by the tests (`conftest.py`).
     """
 
     def preprocess_cell(self, cell, resources, cell_index):
-        """Add the tag to a check cell."""
+        """Turn one cell of the solution into that of the exercise."""
+        if cell_index == 0:
+            cell.source = cell.source.replace("# Solution:", "# Exercise:", 1)
         if is_grade(cell):
             cell.metadata["tags"] = sorted({*cell.metadata.get("tags", []), "raises-exception"})
         return cell, resources

@@ -78,8 +78,8 @@ SHARES = {
 
 def overview() -> str:
     """Return the picture of the four norms for the README and the landing page, as SVG."""
-    figure, row = plt.subplots(1, 4, figsize=(9.6, 2.3), layout="constrained")
-    for axes, (name, shares) in zip(row, SHARES.items(), strict=True):
+    figure, grid = plt.subplots(2, 2, figsize=(5.4, 4.2), layout="constrained")
+    for axes, (name, shares) in zip(grid.flat, SHARES.items(), strict=True):
         block(axes, (4, 4, 4), shares, ("batch", "channel", "position"))
         axes.set_title(name)
     alt = (
