@@ -12,6 +12,7 @@ import yaml
 FOLDERS = (".ci", "book", "course_lib", "exercises", "solutions", "tests", "tools")
 LAYERS = ("numpy_layers", "torch_layers", "triton_kernels")  # each may import those before it
 ABOVE = ("lab", "grading", "explore")  # no layer may import these
+ON_NUMPY = ("numpy_layers", "numpy_network")
 NUMPY_ALONE = {"numpy", *sys.stdlib_module_names}
 TORCHS_NORMS = re.compile(
     r"(sync)?_?batch_?norm(\dd)?|(instance|group|layer|rms|local_response|weight|spectral)_?norm"
@@ -21,7 +22,7 @@ TORCHS_NORMS = re.compile(
 ORDINAL = re.compile(
     r"^\d|(^|[_-])(ch|chapter|part|lesson|week|unit|section)?[_-]?\d+([_-]|$)", re.I
 )
-LONGEST_FILE, LARGEST_PACKAGE = 250, 5000
+LONGEST_FILE, LARGEST_PACKAGE = 250, 10_000
 LONGEST_CELL, LONGEST_FOLDED_CELL = 15, 40  # a folded cell draws one figure
 
 
@@ -86,14 +87,17 @@ def missing_twins(root: Path) -> list[str]:
 
 
 def wrong_imports(root: Path) -> list[str]:
-    """Imports that run against numpy_layers ← torch_layers ← triton_kernels ← lab, grading."""
+    """Imports that run against numpy_layers ← torch_layers ← triton_kernels ← lab, grading.
+
+    The NumPy network stands on the NumPy layers alone.
+    """
     found = []
-    for rank, layer in enumerate(LAYERS):
+    for rank, layer in [*enumerate(LAYERS), (0, "numpy_network")]:
         forbidden = {f"course_lib.{other}" for other in (*LAYERS[rank + 1 :], *ABOVE)}
         for path in files(root, ".py", f"course_lib/{layer}"):
             for line, module in imports(path):
                 wrong = ".".join(module.split(".")[:2]) in forbidden
-                if layer == "numpy_layers" and not module.startswith("course_lib."):
+                if layer in ON_NUMPY and not module.startswith("course_lib."):
                     wrong = module.partition(".")[0] not in NUMPY_ALONE
                 if wrong or module == "course_lib":
                     found.append(f"{name(root, path)}:{line} imports {module}")
@@ -138,7 +142,7 @@ def oversized_files(root: Path) -> list[str]:
     found = [
         f"{name(root, path)} has {lines} lines, at most {LONGEST_FILE}"
         for path, lines in sizes.items()
-        if lines > LONGEST_FILE
+        if lines > LONGEST_FILE and path.name != "__init__.py"  # those are lists of names
     ]
     package = sum(lines for path, lines in sizes.items() if root / "course_lib" in path.parents)
     if package > LARGEST_PACKAGE:

@@ -79,7 +79,7 @@ MOVED = """    _update_running(running_mean, as_statistics_dtype(x).mean(axes), 
 """
 TWIN_MOVED = "    _update_running(running_mean, x.mean((0, *range(2, x.ndim))), momentum)\n"
 COUNTED = "return x.shape[0] * math.prod(x.shape[2:])"
-COUNT = "1.0 / float(self.num_batches_tracked)"
+COUNT = "1.0 / self.num_batches_tracked.to(self.running_mean.dtype)"
 REGISTER_MEAN = 'self.register_buffer("running_mean", zeros.clone() if tracked else None'
 
 # (name, module, right, wrong, the claim that must see it)
@@ -141,7 +141,7 @@ ERRORS = [
     ("momentum of the other convention", TWIN, TWIN_FOLD, "to(running.dtype), 1 - momentum)", twin_mean),
     ("second batch overwrites the first", TWIN, COUNT, "1.0 / max(1.0, float(self.num_batches_tracked) - 1)", cumulative),
     ("the start counts as a batch", TWIN, COUNT, "1.0 / (float(self.num_batches_tracked) + 1)", cumulative),
-    ("first batch replaces the memory", TWIN, "else self.momentum", "else self.momentum ** float(self.num_batches_tracked > 1)", state),
+    ("first batch replaces the memory", TWIN, "return self.momentum", "return self.momentum ** float(self.num_batches_tracked > 1)", state),
     ("argument changed in place", NUMPY_MOMENTS, "centered = x - rough_mean", "centered = np.subtract(x, rough_mean, out=x)", kept),
     ("argument changed in place", TWIN_MOMENTS, "shifted = x - rough_mean", "shifted = x.detach().sub_(rough_mean)", twin_kept),
     ("memory replaced instead of written", NUMPY, FOLD, FOLD.replace("running +=", "running = running +"), mean),

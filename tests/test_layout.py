@@ -117,6 +117,6 @@ def test_fault_is_named(house, rule, path, text, words):
 
 
 def test_package_past_its_size_is_named(house):
-    for number in range(21):
+    for number in range(41):
         write(house / f"course_lib/lab/part_{'x' * number}.py", "x = 1\n" * 245)
-    assert any(line.startswith("course_lib has 5") for line in layout.oversized_files(house))
+    assert any(line.startswith("course_lib has 10") for line in layout.oversized_files(house))

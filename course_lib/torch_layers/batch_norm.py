@@ -1,5 +1,7 @@
 """Batch normalization on tensors; the twin of `numpy_layers.batch_norm`."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -48,7 +50,7 @@ def batch_norm(
 
 
 @torch.no_grad()
-def _update_running(running: Tensor | None, new: Tensor, momentum: float) -> None:
+def _update_running(running: Tensor | None, new: Tensor, momentum: float | Tensor) -> None:
     """Move `running` towards `new` in place, outside the graph."""
     if running is not None:
         running.lerp_(new.reshape(-1).to(running.dtype), momentum)
@@ -107,8 +109,12 @@ class _BatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalize `x` with the batch's statistics in training, the running ones in evaluation."""
         self._check_shape(x)
+        self._check_eps()
         tracking = self.training and self.track_running_stats
         momentum = self._count_batch() if tracking else 0.0
+        if x.numel() == 0:  # as torch's: it says nothing, so only its count changes
+            constants = x.new_ones(2, self.num_features)
+            return batch_norm(x, *constants, self.weight, self.bias, eps=self.eps)
         use_buffers = tracking or not self.training
         return batch_norm(
             x,
@@ -121,16 +127,26 @@ class _BatchNorm(nn.Module):
             self.eps,
         )
 
-    def _count_batch(self) -> float:
+    def _count_batch(self) -> float | Tensor:
         """Count this batch and return its weight: `momentum`, or 1/count for the plain mean."""
         self.num_batches_tracked.add_(1)
-        return 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        if self.momentum is not None:
+            return self.momentum
+        # A tensor: as a number of Python's it would have no place in an exported graph.
+        return 1.0 / self.num_batches_tracked.to(self.running_mean.dtype)
 
     def _check_shape(self, x: Tensor) -> None:
         if x.ndim not in self.ranks or x.shape[1] != self.num_features:
             raise ValueError(
                 f"{type(self).__name__} expected x of shape {self.layout} with "
                 f"c = {self.num_features}, got {tuple(x.shape)}; channels stand on axis 1"
+            )
+
+    def _check_eps(self) -> None:
+        if not 0 <= self.eps < math.inf or (self.training and self.eps == 0):
+            raise ValueError(
+                f"expected a finite eps > 0, got {self.eps}; "
+                "without it a channel of equal values is 0 / 0 in training"
             )
 
     def extra_repr(self) -> str:

@@ -1,0 +1,70 @@
+"""Dynamic tanh on tensors; the twin of `numpy_layers.dynamic_tanh`."""
+
+from collections.abc import Sequence
+from numbers import Integral
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.numpy_layers.dynamic_tanh import require_affine, require_one_value
+from course_lib.torch_layers.moments import as_statistics_dtype
+
+
+def dynamic_tanh(
+    x: Tensor, alpha: Tensor, weight: Tensor | None = None, bias: Tensor | None = None
+) -> Tensor:
+    """Squash each value of `x` by ``tanh(alpha * x)``, then scale and shift its feature.
+
+    Arguments, shapes and errors are those of `course_lib.numpy_layers.dynamic_tanh`; the backward
+    pass is autograd's.
+    """
+    require_one_value("alpha", alpha)
+    require_affine(x, weight, bias, "dynamic_tanh")
+    y = torch.tanh(as_statistics_dtype(alpha).reshape(()) * as_statistics_dtype(x))
+    if weight is not None:
+        y = y * weight
+    if bias is not None:
+        y = y + bias
+    return y.to(x.dtype)
+
+
+class DynamicTanh(nn.Module):
+    """Dynamic tanh over the trailing `normalized_shape`; Zhu et al. (2025).
+
+    Parameters
+    ----------
+    normalized_shape : int, or sequence of int
+        The trailing shape of the input; weight and bias have one value a feature.
+    alpha_init_value : float
+        Where the one learned scale starts.
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        alpha_init_value: float = 0.5,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        shape = (normalized_shape,) if isinstance(normalized_shape, Integral) else normalized_shape
+        self.normalized_shape = tuple(shape)
+        self.alpha_init_value = alpha_init_value
+        like = {"device": device, "dtype": dtype}
+        self.alpha = nn.Parameter(torch.full((1,), float(alpha_init_value), **like))
+        self.weight = nn.Parameter(torch.ones(self.normalized_shape, **like))
+        self.bias = nn.Parameter(torch.zeros(self.normalized_shape, **like))
+
+    def reset_parameters(self) -> None:
+        """Return to the first α, γ = 1 and β = 0."""
+        nn.init.constant_(self.alpha, self.alpha_init_value)
+        nn.init.ones_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Squash `x`, the same way in training and in evaluation."""
+        return dynamic_tanh(x, self.alpha, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Show the arguments."""
+        return f"{self.normalized_shape}, alpha_init_value={self.alpha_init_value}"

@@ -1,0 +1,125 @@
+"""Each error that people make in instance norm, planted: the claim about it must fail."""
+
+# ruff: noqa: E501 (one error a line: a table)
+
+from functools import partial
+
+import numpy as np
+import test_drop_in_modules as module_claims
+import test_instance_norm as claims
+import torch
+from mutants import assert_seen, planted
+
+NUMPY, NUMPY_MOMENTS = "numpy_layers.instance_norm", "numpy_layers.moments"
+TWIN, TWIN_MOMENTS = "torch_layers.instance_norm", "torch_layers.moments"
+
+
+def of_both(claim, *args):
+    """Fill in the layer: the claim about the NumPy one, and about its twin."""
+    return partial(claim, claims.numpy_run, *args), partial(claim, claims.twin_run, *args)
+
+
+def of_one(property_, **example):
+    """Take one example of a property, which fails at once and need not shrink."""
+    return of_both(partial(property_.hypothesis.inner_test, shape=claims.SQUARE, seed=0, **example))
+
+
+torchs, twin_torchs = of_both(claims.test_output_and_gradients_are_torchs, claims.SQUARE, 2)
+slope, twin_slope = of_both(claims.test_gradients_predict_the_slope, claims.SQUARE, True)
+frozen, twin_frozen = of_both(claims.test_gradients_predict_the_slope, claims.SQUARE, False)
+memory, twin_memory = of_both(claims.test_running_statistics_are_torchs, claims.SQUARE, True)
+recalled, twin_recalled = of_both(claims.test_running_statistics_are_torchs, claims.SQUARE, False)
+contrast, twin_contrast = of_one(claims.test_contrast_and_brightness_of_a_channel_do_not_matter)
+apart, twin_apart = of_both(claims.test_examples_do_not_see_each_other)
+constant, twin_constant = of_both(claims.test_constant_channel_becomes_its_bias)
+dtypes, twin_dtypes = of_one(claims.test_everything_has_the_dtype_of_the_input, dtype=np.float16)
+half, twin_half = of_both(claims.test_half_precision_rounds_only_the_result)
+empty, twin_empty = of_both(claims.test_empty_batch_leaves_the_memory)
+far = partial(claims.test_float32_is_accurate_at_every_mean, NUMPY, "channels last", 1e4)
+twin_far = partial(far.func, TWIN, "channels last", 1e4)
+kept = partial(claims.test_arguments_keep_their_values, np.asarray, True)
+twin_kept = partial(kept.func, torch.from_numpy, True)
+told = partial(claims.test_wrong_call_is_told_what_to_do, claims.ours)
+fresh = partial(module_claims.test_fresh_state_is_torchs, "InstanceNorm2d", "defaults")
+module = partial(module_claims.test_training_then_evaluation_is_torchs, "InstanceNorm2d", "tracked")
+state = partial(module_claims.test_state_after_training_is_torchs, "InstanceNorm2d", "tracked")
+no_speed = partial(state.func, "InstanceNorm2d", "tracked at no speed")
+graph = partial(module_claims.test_running_statistics_have_no_graph, "InstanceNorm2d")
+other_eps = partial(module.func, "InstanceNorm2d", "other eps")
+
+ROOT, TWIN_ROOT = "1 / np.sqrt(var + eps)", "torch.rsqrt(stats.var + eps)"
+VAR, TWIN_VAR = (
+    "np.square(centered).mean(axes, keepdims=True)",
+    "centered.square().mean(axes, keepdim=True)",
+)
+AXES = "tuple(range(2, x.ndim)), eps"
+DX = "(g - along_ones - along_x_hat)"
+WEIGHT, BIAS = "y = y * per_channel(weight, x)", "y = y + per_channel(bias, x)"
+MEMORY = "var * bessel(x), momentum"
+UPDATE = "running += momentum * (new.mean(0).reshape(-1) - running)"
+TWIN_UPDATE = "running.lerp_(new.mean(0).reshape(-1).to(running.dtype), momentum)"
+
+# (name, module, right, wrong, the claim that must see it)
+ERRORS = [
+    ("unbiased variance", NUMPY_MOMENTS, VAR, "centered.var(axes, ddof=1, keepdims=True)", torchs),
+    ("unbiased variance", TWIN_MOMENTS, TWIN_VAR, "centered.var(axes, keepdim=True)", twin_torchs),
+    ("eps outside the root", NUMPY_MOMENTS, ROOT, "1 / (np.sqrt(var) + eps)", torchs),
+    ("eps outside the root", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var.sqrt() + eps)", twin_torchs),
+    ("constant channel gives NaN", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", constant),
+    ("constant channel gives NaN", TWIN_MOMENTS, TWIN_ROOT, "torch.rsqrt(stats.var)", twin_constant),
+    ("divided by the variance", NUMPY_MOMENTS, ROOT, "1 / (var + eps)", contrast),
+    ("divided by the variance", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var + eps)", twin_contrast),
+    ("statistics detached", TWIN_MOMENTS, "keepdim=True)\n    return", "keepdim=True).detach()\n    return", twin_slope),
+    ("mean detached", TWIN_MOMENTS, "centered = shifted - correction", "centered = shifted - correction.detach()", twin_slope),
+    ("gradient without the mean term", NUMPY_MOMENTS, DX, "(g - along_x_hat)", slope),
+    ("gradient without the x_hat term", NUMPY_MOMENTS, DX, "(g - along_ones)", slope),
+    ("weight left out of the gradient", NUMPY, "wide_dy if weight is None else wide_dy * per_channel(weight, dy)", "wide_dy", torchs),
+    ("weight gradient without x_hat", NUMPY, "(wide_dy * x_hat).sum(batch)", "wide_dy.sum(batch)", torchs),
+    ("weight gradient averaged", NUMPY, "(wide_dy * x_hat).sum(batch)", "(wide_dy * x_hat).mean(batch)", torchs),
+    ("sign of the bias gradient", NUMPY, "else wide_dy.sum(batch)", "else -wide_dy.sum(batch)", torchs),
+    ("evaluation's gradient as training's", NUMPY, "    if not use_input_stats:\n        return InstanceNormGrads", "    if False:\n        return InstanceNormGrads", frozen),
+    ("batch norm's axes", NUMPY, AXES, "(0, *range(2, x.ndim)), eps", apart),
+    ("batch norm's axes", TWIN, AXES, "(0, *range(2, x.ndim)), eps", twin_apart),
+    ("layer norm's axes", NUMPY, AXES, "tuple(range(1, x.ndim)), eps", contrast),
+    ("layer norm's axes", TWIN, AXES, "tuple(range(1, x.ndim)), eps", twin_contrast),
+    ("channels last", NUMPY, AXES, "tuple(range(1, x.ndim - 1)), eps", contrast),
+    ("channels last", TWIN, AXES, "tuple(range(1, x.ndim - 1)), eps", twin_contrast),
+    ("weight ignored", NUMPY, WEIGHT, "pass", torchs),
+    ("weight ignored", TWIN, WEIGHT, "y = y + 0 * per_channel(weight, x)", twin_torchs),
+    ("bias ignored", NUMPY, BIAS, "pass", torchs),
+    ("bias ignored", TWIN, BIAS, "y = y + 0 * per_channel(bias, x)", twin_torchs),
+    ("broadcast that fits squares", NUMPY, WEIGHT, "y = y * weight", torchs),
+    ("broadcast that fits squares", TWIN, WEIGHT, "y = y * weight", twin_torchs),
+    ("E[x^2] - E[x]^2", NUMPY_MOMENTS, VAR, "np.square(x).mean(axes, keepdims=True) - rough_mean**2", far),
+    ("E[x^2] - E[x]^2", TWIN_MOMENTS, TWIN_VAR, "x.square().mean(axes, keepdim=True) - rough_mean**2", twin_far),
+    ("statistics in half precision", NUMPY_MOMENTS, "np.promote_types(x.dtype, np.float32)", "x.dtype", half),
+    ("statistics in half precision", TWIN_MOMENTS, "torch.promote_types(x.dtype, torch.float32)", "x.dtype", twin_half),
+    ("result left in float32", NUMPY, "return y.astype(x.dtype)", "return y", dtypes),
+    ("result left in float32", TWIN, "return y.to(x.dtype)", "return y", twin_dtypes),
+    ("argument changed in place", NUMPY_MOMENTS, "centered = x - rough_mean", "centered = np.subtract(x, rough_mean, out=x)", kept),
+    ("argument changed in place", TWIN_MOMENTS, "shifted = x - rough_mean", "shifted = x.detach().sub_(rough_mean)", twin_kept),
+    ("integers truncated", NUMPY_MOMENTS, "if not np.issubdtype(x.dtype, np.floating)", "if False", partial(told, "integers")),
+    ("biased running variance", NUMPY, MEMORY, "var, momentum", memory),
+    ("biased running variance", TWIN, "stats." + MEMORY, "stats.var, momentum", twin_memory),
+    ("batch norm's Bessel factor", NUMPY, "s = math.prod(x.shape[2:])", "s = x.shape[0] * math.prod(x.shape[2:])", memory),
+    ("momentum of the other convention", NUMPY, UPDATE, UPDATE.replace("momentum", "(1 - momentum)"), memory),
+    ("momentum of the other convention", TWIN, TWIN_UPDATE, TWIN_UPDATE.replace("momentum", "1 - momentum"), twin_memory),
+    ("first example alone remembered", NUMPY, UPDATE, UPDATE.replace("mean(0)", "take(0, 0)"), memory),
+    ("first example alone remembered", TWIN, TWIN_UPDATE, TWIN_UPDATE.replace("mean(0)", "select(0, 0)"), twin_memory),
+    ("memory overwritten", NUMPY, UPDATE, "running[:] = new.mean(0).reshape(-1)", memory),
+    ("memory rebound, not updated", NUMPY, UPDATE, UPDATE.replace("running +=", "running = running +"), memory),
+    ("updated in evaluation", NUMPY, "running_mean, running_var, weight, bias, False, momentum", "running_mean, running_var, weight, bias, True, momentum", recalled),
+    ("updated in evaluation", TWIN, "running_mean, running_var, weight, bias, False, momentum", "running_mean, running_var, weight, bias, True, momentum", twin_recalled),
+    ("memory kept with its graph", TWIN, "@torch.no_grad()\n", "", graph),
+    ("empty batch forgets everything", TWIN, "and len(new)", "", twin_empty),
+    ("memory not used in evaluation", TWIN, "self.training or not self.track_running_stats", "True", module),
+    ("memory not updated by the module", TWIN, "            self.running_mean,\n            self.running_var", "            None,\n            None", state),
+    ("cumulative momentum", TWIN, "0.0 if self.momentum is None", "1.0 if self.momentum is None", no_speed),
+    ("affine by default", TWIN, "affine: bool = False", "affine: bool = True", fresh),
+    ("eps of the module not used", TWIN, "            self.eps,\n", "", other_eps),
+]  # fmt: skip
+
+
+@planted(ERRORS)
+def test_planted_error_is_seen(monkeypatch, where, right, wrong, claim):
+    assert_seen(monkeypatch, where, right, wrong, claim)
