@@ -166,3 +166,10 @@ def test_the_root_leads_to_the_landing_page(site):
             page.goto(root)
             page.wait_for_url(f"**/{landing}")
             assert page.locator("article h1").count() == 1
+
+
+def test_every_page_names_its_icon(site):
+    # Else a browser asks for /favicon.ico, which is an error in the console if it comes in time.
+    pages = [page for page in site.rglob("*.html") if "_static" not in page.parts]
+    assert pages
+    assert [page.name for page in pages if 'icon" href=' not in page.read_text("utf8")] == []

@@ -14,6 +14,7 @@ REDIRECT = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta http-equiv="refresh" content="0; url={target}">
 <link rel="canonical" href="{target}">
+<link rel="icon" href="{icon}">
 <title>{title}</title>
 <p><a href="{target}">{title}</a></p>
 </html>
@@ -129,7 +130,9 @@ def complete_root(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.name == "html":
         Path(app.outdir, ".nojekyll").touch()  # GitHub Pages would drop folders such as _static
         target = app.builder.get_target_uri(app.config.root_doc)
-        page = REDIRECT.format(target=target, title=app.config.html_title)
+        # Without an icon of its own the page makes a browser ask for one at the site's root.
+        icon = f"_static/{Path(app.config.html_favicon).name}"
+        page = REDIRECT.format(target=target, icon=icon, title=app.config.html_title)
         Path(app.outdir, "index.html").write_text(page, encoding="utf8")
 
 
