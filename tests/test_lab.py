@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import sys
 
 import numpy as np
@@ -67,9 +68,11 @@ def test_listing_of_a_part_that_is_gone_says_so():
         source(Documented.method, part=("return", "no such line"))
 
 
-def test_table_has_a_cell_a_value():
-    shown = table(["m", "loss"], [["2", "1.2"], ["4", "0.2"]]).data
-    assert shown.splitlines() == ["| m | loss |", "| --: | --: |", "| 2 | 1.2 |", "| 4 | 0.2 |"]
+def test_table_has_a_heading_a_column_and_a_cell_a_value():
+    shown = table(["m", "a < b"], [["2", "1.2"], ["4", "0.2"]]).data
+    assert re.findall(r"<th scope=\"col\">(.*?)</th>", shown) == ["m", "a &lt; b"]
+    assert re.findall(r"<td>(.*?)</td>", shown) == ["2", "1.2", "4", "0.2"]
+    assert shown.count("<tr>") == 3
 
 
 def test_table_refuses_a_row_of_another_length():

@@ -1,17 +1,18 @@
-"""Tables of measured numbers, as text that a page lays out itself."""
+"""Tables of measured numbers that a page and JupyterLab lay out themselves."""
 
+import html
 from collections.abc import Iterable, Sequence
 
-from IPython.display import Markdown
+from IPython.display import HTML
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Markdown:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> HTML:
     """Return a table with right-aligned columns.
 
     Parameters
     ----------
     columns : sequence of str
-        Headings; Markdown and formulas are allowed.
+        Headings, in plain text.
     rows : iterable of sequences of str
         One formatted value a column.
 
@@ -26,5 +27,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Markdown:
             raise ValueError(
                 f"expected {len(columns)} values a row, one a column, got {len(row)}: {row}"
             )
-    lines = [list(columns), ["--:"] * len(columns), *rows]
-    return Markdown("\n".join("| " + " | ".join(line) + " |" for line in lines))
+    head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(value)}</td>" for value in row) + "</tr>"
+        for row in rows
+    )
+    return HTML(
+        f'<table class="course-table" style="text-align:right"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table>"
+    )
