@@ -139,3 +139,14 @@ def test_inputs_of_two_seeds_differ(name):
         drawn = [criterion.draw(engine._generator(name, criterion, seed)) for seed in (1, 2)]
         pairs = zip(*(inputs.values() for inputs in drawn), strict=True)
         assert not all(np.array_equal(first, second) for first, second in pairs), criterion.label
+
+
+def test_part_that_is_not_written_leaves_the_other_points(capsys):
+    def tables_only(x):
+        if x.ndim > 2:
+            raise NotImplementedError
+        mean = x.mean(0)
+        return mean, ((x - mean) ** 2).mean(0)
+
+    assert check("batch_norm.channel_statistics", tables_only) == 2
+    assert "✗ images (n, c, h, w) (1)\n    not written yet" in capsys.readouterr().out
