@@ -59,7 +59,8 @@ one_weight = "one weight for all channels"
 told = partial(error_claims.test_wrong_call_is_told_what_to_do, error_claims.call_numpy, one_weight)
 twin_told = partial(told.func, error_claims.call_twin, one_weight)
 
-WEIGHT, BIAS = "y = y * per_channel(weight, x)", "y = y + per_channel(bias, x)"
+AFFINE = "affine_per_channel(x_hat, weight, bias)"
+NO_WEIGHT, NO_BIAS = AFFINE.replace("weight", "None"), AFFINE.replace("bias", "None")
 AXES, TRAINING = "(0, *range(2, x.ndim))", "    if training:\n"
 WIDE = "values.reshape(1, -1, *(1,) * (x.ndim - 2))"
 ROOT, TWIN_ROOT = "1 / np.sqrt(var + eps)", "torch.rsqrt(stats.var + eps)"
@@ -73,14 +74,14 @@ FOLD, TWIN_FOLD = (
     "running += momentum * (new.reshape(-1) - running)",
     "to(running.dtype), momentum)",
 )
-IN_EVALUATION = """    y = x_hat
-    if weight"""
+IN_EVALUATION, TWIN_IN_EVALUATION = f"    y = {AFFINE}", f"    return {AFFINE}"
 MOVED = """    _update_running(running_mean, as_statistics_dtype(x).mean(axes), momentum)
 """
 TWIN_MOVED = "    _update_running(running_mean, x.mean((0, *range(2, x.ndim))), momentum)\n"
+CREATE = "self._create_affine(num_features, affine, affine and bias, **like)"
 COUNTED = "return x.shape[0] * math.prod(x.shape[2:])"
 COUNT = "1.0 / self.num_batches_tracked.to(self.running_mean.dtype)"
-REGISTER_MEAN = 'self.register_buffer("running_mean", zeros.clone() if tracked else None'
+REGISTER_MEAN = 'self.register_buffer("running_mean", zeros if tracked else None'
 
 # (name, module, right, wrong, the claim that must see it)
 ERRORS = [
@@ -118,10 +119,10 @@ ERRORS = [
     ("batch axis alone", TWIN, AXES, "(0,)", twin_bare),
     ("channels last", NUMPY, AXES, "tuple(range(x.ndim - 1))", bare),
     ("channels last", TWIN, AXES, "tuple(range(x.ndim - 1))", twin_bare),
-    ("weight ignored", NUMPY, WEIGHT, "pass", output),
-    ("weight ignored", TWIN, WEIGHT, "pass", twin_output),
-    ("bias ignored", NUMPY, BIAS, "pass", output),
-    ("bias ignored", TWIN, BIAS, "pass", twin_output),
+    ("weight ignored", NUMPY, AFFINE, NO_WEIGHT, output),
+    ("weight ignored", TWIN, AFFINE, NO_WEIGHT, twin_output),
+    ("bias ignored", NUMPY, AFFINE, NO_BIAS, output),
+    ("bias ignored", TWIN, AFFINE, NO_BIAS, twin_output),
     ("broadcast that fits squares", SHAPES, WIDE, "values", output),
     ("broadcast that fits squares", SHAPES, WIDE, "values", twin_output),
     ("E[x^2] - E[x]^2", NUMPY_MOMENTS, VAR, "np.square(x).mean(axes, keepdims=True) - rough_mean**2", far),
@@ -134,7 +135,7 @@ ERRORS = [
     ("memory missing from the state", TWIN, REGISTER_MEAN, REGISTER_MEAN + ", persistent=False", keys),
     ("memory kept with its graph", TWIN, "@torch.no_grad()\n", "", ungraphed),
     ("memory moved in evaluation", NUMPY, IN_EVALUATION, MOVED + IN_EVALUATION, frozen),
-    ("memory moved in evaluation", TWIN, IN_EVALUATION, TWIN_MOVED + IN_EVALUATION, twin_frozen),
+    ("memory moved in evaluation", TWIN, TWIN_IN_EVALUATION, TWIN_MOVED + TWIN_IN_EVALUATION, twin_frozen),
     ("batch counted in evaluation", TWIN, "tracking = self.training and ", "tracking = ", idle),
     ("batch statistics in evaluation", TWIN, "self.training or self.running_mean is None", "True", sequence),
     ("momentum of the other convention", NUMPY, FOLD, FOLD.replace("momentum", "(1 - momentum)"), mean),
@@ -149,7 +150,7 @@ ERRORS = [
     ("integers truncated", TWIN_MOMENTS, "if not x.is_floating_point()", "if False", twin_integers),
     ("batch of one accepted", SHAPES, COUNTED, "return max(2, x.shape[0] * math.prod(x.shape[2:]))", one),
     ("batch of one accepted", SHAPES, COUNTED, "return max(2, x.shape[0] * math.prod(x.shape[2:]))", twin_one),
-    ("gain at random", TWIN, "torch.ones(num_features, **like)", "torch.rand(num_features, **like)", fresh),
+    ("gain at random", TWIN, CREATE, CREATE + "\n        if affine: torch.nn.init.uniform_(self.weight)", fresh),
     ("shape of the weight not checked", SHAPES, "tuple(value.shape) != (shape[1],)", "False", told),
     ("shape of the weight not checked", SHAPES, "tuple(value.shape) != (shape[1],)", "False", twin_told),
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 import torch
-from mutants import assert_seen
+from mutants import assert_seen, planted
 
 from course_lib import torch_layers
 
@@ -35,11 +35,18 @@ def test_compiled_gradient_is_right_while_memory_and_limits_move():
     torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-9)
 
 
-def test_reading_the_memory_after_it_moved_is_seen(monkeypatch):
-    assert_seen(
-        monkeypatch,
+# (name, module, right, wrong, the claim that must see it)
+ERRORS = [
+    (
+        "memory read after it moved",
         "torch_layers.batch_renorm",
         "r, d = torch.stack([r, d]).unbind()",
         "r, d = r + 0, d + 0",
         test_compiled_gradient_is_right_while_memory_and_limits_move,
     )
+]
+
+
+@planted(ERRORS)
+def test_planted_error_is_seen(monkeypatch, where, right, wrong, claim):
+    assert_seen(monkeypatch, where, right, wrong, claim)

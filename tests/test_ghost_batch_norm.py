@@ -219,7 +219,7 @@ ERRORS = [
     ("parts in another order", N, "for start in starts]", "for start in starts[::-1]]", alike),
     ("parameter gradients averaged", N, "np.sum(dweight, 0)", "np.mean(dweight, 0)", alike),
     ("parameter gradients of the last part", N, "np.sum(dbias, 0)", "dbias[-1]", alike),
-    ("one value accepted", N, "smallest * positions == 1", "False", alone),
+    ("one value accepted", N, "last * positions == 1", "False", alone),
     ("memory of the first part alone", T, "*options) for part in parts", "*(options if part is parts[0] else (None, None, *options[2:]))) for part in parts", twin_alike),
 ]  # fmt: skip
 

@@ -56,7 +56,9 @@ VAR, TWIN_VAR = (
 )
 AXES = "tuple(range(2, len(split))), eps"
 DX = "(g - along_ones - along_x_hat)"
-WEIGHT, BIAS = "y = y * per_channel(weight, x)", "y = y + per_channel(bias, x)"
+CREATE = "self._create_affine(num_channels, affine, affine and bias, device, dtype)"
+SHAPES = "numpy_layers.shapes"  # of both
+WEIGHT, BIAS = "y = y * per_channel(weight, x_hat)", "y = y + per_channel(bias, x_hat)"
 
 # (name, module, right, wrong, the claim that must see it)
 ERRORS = [
@@ -85,25 +87,25 @@ ERRORS = [
     ("all groups together", NUMPY, AXES, "tuple(range(1, len(split))), eps", instance),
     ("all groups together", TWIN, AXES, "tuple(range(1, len(split))), eps", twin_instance),
     ("group size for number of groups", NUMPY, "num_groups, " + SPLIT, "x.shape[1] // num_groups, num_groups, *x.shape[2:]", twin_unequal),
-    ("weight ignored", NUMPY, WEIGHT, "pass", torchs),
-    ("weight ignored", TWIN, WEIGHT, "y = y + 0 * per_channel(weight, x)", twin_torchs),
-    ("bias ignored", NUMPY, BIAS, "pass", torchs),
-    ("bias ignored", TWIN, BIAS, "y = y + 0 * per_channel(bias, x)", twin_torchs),
-    ("broadcast that fits squares", NUMPY, WEIGHT, "y = y * weight", torchs),
-    ("broadcast that fits squares", TWIN, WEIGHT, "y = y * weight", twin_torchs),
+    ("weight ignored", SHAPES, WEIGHT, "pass", torchs),
+    ("weight ignored", SHAPES, WEIGHT, "y = y + 0 * per_channel(weight, x_hat)", twin_torchs),
+    ("bias ignored", SHAPES, BIAS, "pass", torchs),
+    ("bias ignored", SHAPES, BIAS, "y = y + 0 * per_channel(bias, x_hat)", twin_torchs),
+    ("broadcast that fits squares", SHAPES, WEIGHT, "y = y * weight", torchs),
+    ("broadcast that fits squares", SHAPES, WEIGHT, "y = y * weight", twin_torchs),
     ("E[x^2] - E[x]^2", NUMPY_MOMENTS, VAR, "np.square(x).mean(axes, keepdims=True) - rough_mean**2", far),
     ("E[x^2] - E[x]^2", TWIN_MOMENTS, TWIN_VAR, "x.square().mean(axes, keepdim=True) - rough_mean**2", twin_far),
     ("statistics in half precision", NUMPY_MOMENTS, "np.promote_types(x.dtype, np.float32)", "x.dtype", half),
     ("statistics in half precision", TWIN_MOMENTS, "torch.promote_types(x.dtype, torch.float32)", "x.dtype", twin_half),
     ("result left in float32", NUMPY, "return y.astype(x.dtype)", "return y", dtypes),
-    ("result left in float32", TWIN, "return y.to(x.dtype)", "return y", twin_dtypes),
+    ("result left in float32", TWIN, ".to(x.dtype)", "", twin_dtypes),
     ("argument changed in place", NUMPY_MOMENTS, "centered = x - rough_mean", "centered = np.subtract(x, rough_mean, out=x)", kept),
     ("argument changed in place", TWIN_MOMENTS, "shifted = x - rough_mean", "shifted = x.detach().sub_(rough_mean)", twin_kept),
     ("integers truncated", NUMPY_MOMENTS, "if not np.issubdtype(x.dtype, np.floating)", "if False", told("integers")),
     ("groups that do not divide", NUMPY, "num_groups < 1 or num_channels % num_groups", "num_groups < 1", told("groups of unequal size")),
     ("one value accepted", NUMPY, "if n * math.prod(group) == 1", "if False", told("one value a group")),
-    ("gain at random", TWIN, "torch.ones(num_channels, **like)", "torch.rand(num_channels, **like)", fresh),
-    ("bias kept although refused", TWIN, "zeros if affine and bias", "zeros if affine", no_bias),
+    ("gain at random", TWIN, CREATE, CREATE + "; torch.nn.init.uniform_(self.weight)", fresh),
+    ("bias kept although refused", TWIN, "affine, affine and bias", "affine, affine", no_bias),
     ("eps of the module not used", TWIN, "self.weight, self.bias, self.eps)", "self.weight, self.bias)", other_eps),
 ]  # fmt: skip
 

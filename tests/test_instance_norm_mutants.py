@@ -54,10 +54,14 @@ VAR, TWIN_VAR = (
 )
 AXES = "tuple(range(2, x.ndim)), eps"
 DX = "(g - along_ones - along_x_hat)"
-WEIGHT, BIAS = "y = y * per_channel(weight, x)", "y = y + per_channel(bias, x)"
-MEMORY = "var * bessel(x), momentum"
-UPDATE = "running += momentum * (new.mean(0).reshape(-1) - running)"
-TWIN_UPDATE = "running.lerp_(new.mean(0).reshape(-1).to(running.dtype), momentum)"
+RECALL = "x_hat = _standardize_by("
+MOVED = "_update_running(running_mean, x.mean((0, *range(2, x.ndim))), momentum); "
+SHAPES = "numpy_layers.shapes"  # of both
+WEIGHT, BIAS = "y = y * per_channel(weight, x_hat)", "y = y + per_channel(bias, x_hat)"
+BATCH, TWIN_BATCH = "numpy_layers.batch_norm", "torch_layers.batch_norm"  # its memory too
+MEMORY = "var * bessel(x)).mean(0)"
+UPDATE = "running += momentum * (new.reshape(-1) - running)"
+TWIN_UPDATE = "torch.lerp(running, new.reshape(-1).to(running.dtype), momentum)"
 
 # (name, module, right, wrong, the claim that must see it)
 ERRORS = [
@@ -84,34 +88,34 @@ ERRORS = [
     ("layer norm's axes", TWIN, AXES, "tuple(range(1, x.ndim)), eps", twin_contrast),
     ("channels last", NUMPY, AXES, "tuple(range(1, x.ndim - 1)), eps", contrast),
     ("channels last", TWIN, AXES, "tuple(range(1, x.ndim - 1)), eps", twin_contrast),
-    ("weight ignored", NUMPY, WEIGHT, "pass", torchs),
-    ("weight ignored", TWIN, WEIGHT, "y = y + 0 * per_channel(weight, x)", twin_torchs),
-    ("bias ignored", NUMPY, BIAS, "pass", torchs),
-    ("bias ignored", TWIN, BIAS, "y = y + 0 * per_channel(bias, x)", twin_torchs),
-    ("broadcast that fits squares", NUMPY, WEIGHT, "y = y * weight", torchs),
-    ("broadcast that fits squares", TWIN, WEIGHT, "y = y * weight", twin_torchs),
+    ("weight ignored", SHAPES, WEIGHT, "pass", torchs),
+    ("weight ignored", SHAPES, WEIGHT, "y = y + 0 * per_channel(weight, x_hat)", twin_torchs),
+    ("bias ignored", SHAPES, BIAS, "pass", torchs),
+    ("bias ignored", SHAPES, BIAS, "y = y + 0 * per_channel(bias, x_hat)", twin_torchs),
+    ("broadcast that fits squares", SHAPES, WEIGHT, "y = y * weight", torchs),
+    ("broadcast that fits squares", SHAPES, WEIGHT, "y = y * weight", twin_torchs),
     ("E[x^2] - E[x]^2", NUMPY_MOMENTS, VAR, "np.square(x).mean(axes, keepdims=True) - rough_mean**2", far),
     ("E[x^2] - E[x]^2", TWIN_MOMENTS, TWIN_VAR, "x.square().mean(axes, keepdim=True) - rough_mean**2", twin_far),
     ("statistics in half precision", NUMPY_MOMENTS, "np.promote_types(x.dtype, np.float32)", "x.dtype", half),
     ("statistics in half precision", TWIN_MOMENTS, "torch.promote_types(x.dtype, torch.float32)", "x.dtype", twin_half),
     ("result left in float32", NUMPY, "return y.astype(x.dtype)", "return y", dtypes),
-    ("result left in float32", TWIN, "return y.to(x.dtype)", "return y", twin_dtypes),
+    ("result left in float32", TWIN, ".to(x.dtype)", "", twin_dtypes),
     ("argument changed in place", NUMPY_MOMENTS, "centered = x - rough_mean", "centered = np.subtract(x, rough_mean, out=x)", kept),
     ("argument changed in place", TWIN_MOMENTS, "shifted = x - rough_mean", "shifted = x.detach().sub_(rough_mean)", twin_kept),
     ("integers truncated", NUMPY_MOMENTS, "if not np.issubdtype(x.dtype, np.floating)", "if False", partial(told, "integers")),
-    ("biased running variance", NUMPY, MEMORY, "var, momentum", memory),
-    ("biased running variance", TWIN, "stats." + MEMORY, "stats.var, momentum", twin_memory),
+    ("biased running variance", NUMPY, MEMORY, "var).mean(0)", memory),
+    ("biased running variance", TWIN, "stats." + MEMORY, "stats.var).mean(0)", twin_memory),
     ("batch norm's Bessel factor", NUMPY, "s = math.prod(x.shape[2:])", "s = x.shape[0] * math.prod(x.shape[2:])", memory),
-    ("momentum of the other convention", NUMPY, UPDATE, UPDATE.replace("momentum", "(1 - momentum)"), memory),
-    ("momentum of the other convention", TWIN, TWIN_UPDATE, TWIN_UPDATE.replace("momentum", "1 - momentum"), twin_memory),
-    ("first example alone remembered", NUMPY, UPDATE, UPDATE.replace("mean(0)", "take(0, 0)"), memory),
-    ("first example alone remembered", TWIN, TWIN_UPDATE, TWIN_UPDATE.replace("mean(0)", "select(0, 0)"), twin_memory),
-    ("memory overwritten", NUMPY, UPDATE, "running[:] = new.mean(0).reshape(-1)", memory),
-    ("memory rebound, not updated", NUMPY, UPDATE, UPDATE.replace("running +=", "running = running +"), memory),
+    ("momentum of the other convention", BATCH, UPDATE, UPDATE.replace("momentum", "(1 - momentum)"), memory),
+    ("momentum of the other convention", TWIN_BATCH, TWIN_UPDATE, TWIN_UPDATE.replace("momentum", "1 - momentum"), twin_memory),
+    ("first example alone remembered", NUMPY, " mean.mean(0)", " mean[0]", memory),
+    ("first example alone remembered", TWIN, "stats.mean.mean(0)", "stats.mean[0]", twin_memory),
+    ("memory overwritten", BATCH, UPDATE, "running[:] = new.reshape(-1)", memory),
+    ("memory rebound, not updated", BATCH, UPDATE, UPDATE.replace("running +=", "running = running +"), memory),
     ("updated in evaluation", NUMPY, "running_mean, running_var, weight, bias, False, momentum", "running_mean, running_var, weight, bias, True, momentum", recalled),
-    ("updated in evaluation", TWIN, "running_mean, running_var, weight, bias, False, momentum", "running_mean, running_var, weight, bias, True, momentum", twin_recalled),
-    ("memory kept with its graph", TWIN, "@torch.no_grad()\n", "", graph),
-    ("empty batch forgets everything", TWIN, "and len(new)", "", twin_empty),
+    ("updated in evaluation", TWIN, RECALL, MOVED + RECALL, twin_recalled),
+    ("memory kept with its graph", TWIN_BATCH, "@torch.no_grad()\n", "", graph),
+    ("empty batch forgets everything", TWIN, "if x.numel():", "if True:", twin_empty),
     ("memory not used in evaluation", TWIN, "self.training or not self.track_running_stats", "True", module),
     ("memory not updated by the module", TWIN, "            self.running_mean,\n            self.running_var", "            None,\n            None", state),
     ("cumulative momentum", TWIN, "0.0 if self.momentum is None", "1.0 if self.momentum is None", no_speed),

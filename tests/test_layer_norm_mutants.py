@@ -43,6 +43,7 @@ one_weight = "one weight for all features"
 told = partial(error_claims.test_wrong_call_is_told_what_to_do, error_claims.call_numpy, one_weight)
 twin_told = partial(told.func, error_claims.call_twin, one_weight)
 
+CREATE = "self._create_affine(self.normalized_shape, *wanted, device, dtype)"
 WEIGHT, BIAS = "x_hat if weight is None else x_hat * weight", "y = y + bias"
 AXES, TWIN_AXES = "tuple(range(x.ndim - len(shape), x.ndim))", "tuple(range(-len(shape), 0))"
 ROOT, TWIN_ROOT = "1 / np.sqrt(var + eps)", "torch.rsqrt(stats.var + eps)"
@@ -99,8 +100,8 @@ ERRORS = [
     ("argument changed in place", TWIN_MOMENTS, "shifted = x - rough_mean", "shifted = x.detach().sub_(rough_mean)", twin_kept),
     ("integers truncated", NUMPY_MOMENTS, "if not np.issubdtype(x.dtype, np.floating)", "if False", integers),
     ("integers truncated", TWIN_MOMENTS, "if not x.is_floating_point()", "if False", twin_integers),
-    ("gain at random", TWIN, "torch.ones(self.normalized_shape, **like)", "torch.rand(self.normalized_shape, **like)", fresh),
-    ("bias kept although refused", TWIN, "zeros if elementwise_affine and bias", "zeros if elementwise_affine", no_bias),
+    ("gain at random", TWIN, CREATE, CREATE + "; torch.nn.init.uniform_(self.weight)", fresh),
+    ("bias kept although refused", TWIN, "elementwise_affine and bias", "elementwise_affine", no_bias),
     ("eps of the module not used", TWIN, "self.weight, self.bias, self.eps)", "self.weight, self.bias)", other_eps),
     ("shape of the weight not checked", SHAPES, "tuple(value.shape) != normalized_shape", "False", told),
     ("shape of the weight not checked", SHAPES, "tuple(value.shape) != normalized_shape", "False", twin_told),

@@ -3,9 +3,8 @@
 Its mutants that no test can tell apart, for they compute the same: `reshape(-2)`, which NumPy
 reads as `reshape(-1)` (batch_renorm, instance_norm); an argument or a value that the branch at
 hand never reads (instance_norm's momentum in evaluation, the sign of a learned_eps that was not
-given); and, in ghost_batch_norm, `strict` for a zip of equal lengths, a slice that ends past the
-only example, and either of the first two operands of the `min` in `require_virtual_batches`: the
-third, what is left, is never more than them, save without examples, where `positions` is 0.
+given); and, in ghost_batch_norm, `strict` for a zip of equal lengths and a slice that ends past
+the only example.
 """
 
 import numpy as np

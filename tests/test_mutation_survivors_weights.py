@@ -2,6 +2,9 @@
 
 Mutants that compute the same, so that no test can see them:
 
+- spectral_norm: `reshape(-2)`, `strict` of a zip of equal lengths, `compute_uv=None` for False.
+- weight_norm, `reshape(None)`, which leaves the shape.
+- dynamic_erf, float64 inside `_erf`: all that it is multiplied with is rounded afterwards.
 - query_key_norm, `g.reshape(None)`: leaves (1,), which broadcasts over logits of two axes or more.
 - local_response_norm, one block more: zeros behind the last window that is read.
 - dynamic_tanh, "weight" under another name: its shape is the wanted one: no message names it.
@@ -90,6 +93,7 @@ WIDE = {  # what a layer keeps for the backward pass
     "number of values": lambda x: numpy_layers.normalize(x, 0.0)[1][:2],
     "window": lambda x: numpy_layers.local_response_norm(x, 3)[1][:2],
     "tanh": lambda x: numpy_layers.dynamic_tanh(x, 0.5)[1][:2],
+    "erf": lambda x: numpy_layers.dynamic_erf(x, 0.5, 0.1)[1][:2],
 }
 
 
@@ -121,12 +125,21 @@ def test_one_filter_has_the_formulas_scaled_weight_and_gradient():
 
 
 @pytest.mark.parametrize("shape", [(), (3,)])
-def test_axes_of_the_one_alpha_do_not_reach_output_or_gradient(shape):
+@pytest.mark.parametrize(("layer", "factors"), [("dynamic_tanh", 1), ("dynamic_erf", 2)])
+def test_axes_of_the_one_alpha_do_not_reach_output_or_gradient(layer, factors, shape):
     x, dy = RNG.normal(size=(2, *shape))
     alpha = np.full((1, 1, 1), 0.5)
-    y, cache = numpy_layers.dynamic_tanh(x, alpha)
-    dx, dalpha, *_ = numpy_layers.dynamic_tanh_backward(dy, cache)
+    y, cache = getattr(numpy_layers, layer)(x, *[alpha] * factors)
+    dx, dalpha, *_ = getattr(numpy_layers, f"{layer}_backward")(dy, cache)
     assert (y.shape, dx.shape, dalpha.shape) == (shape, shape, (1, 1, 1))
+
+
+def test_spectral_norm_iterates_once_unless_told_and_bounds_its_vectors_by_eps():
+    w, start = 1e-3 * RNG.normal(size=(3, 4)), RNG.normal(size=7)
+    (u, v), eps = (start[:3].copy(), start[3:].copy()), 0.5  # all vectors are shorter than eps
+    numpy_layers.spectral_norm(w, u, v, eps=eps)
+    np.testing.assert_allclose(u, w @ start[3:] / eps, rtol=1e-12)
+    np.testing.assert_allclose(v, w.T @ u / eps, rtol=1e-12)
 
 
 MESSAGES = {

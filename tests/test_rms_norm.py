@@ -213,7 +213,7 @@ def zeros(*shape, dtype=np.float64):
 WRONG_CALLS = {
     "other features": ("rms_norm", [zeros(2, 3), (4,)], ValueError, ["normalized_shape (4,)", "got x of shape (2, 3)", "rms_norm reduces"]),
     "no axis": ("rms_norm", [zeros(2, 3), ()], ValueError, ["normalized_shape ()", "got x of shape (2, 3)", "features to the end"]),
-    "no feature": ("rms_norm", [zeros(2, 0), (0,)], ValueError, ["at least one feature", "(0,)", "p = 1 measures"]),
+    "no feature": ("rms_norm", [zeros(2, 0), (0,)], ValueError, ["at least one value", "(2, 0)", "drop empty features"]),
     "one weight": ("rms_norm", [zeros(2, 3), (3,), zeros(1)], ValueError, ["weight of shape (3,)", "got (1,)", "one value a feature"]),
     "nothing measured": ("partial_rms_norm", [zeros(2, 3), (3,), 0.0], ValueError, ["0 < p <= 1", "got p = 0.0", "p = 1 measures"]),
     "percent": ("partial_rms_norm", [zeros(2, 3), (3,), 6.25], ValueError, ["0 < p <= 1", "got p = 6.25", "p = 1 measures"]),

@@ -59,8 +59,8 @@ ERRORS = [
     ("large means computed with", N, "x_hat = inv_std * sum(p * part for p, part in zip(mean_share, centered, strict=True))", "x_hat = inv_std * (x - sum(p * part.mean for p, part in zip(mean_share, stats, strict=True)))", far),
     ("result left in float32", N, "return y.astype(x.dtype)", "return y", dtypes),
     ("argument changed in place", N, "as_statistics_dtype(x) - per_channel(running_mean, x)", "np.subtract(x, per_channel(running_mean, x), out=x)", kept),
-    ("weight ignored", T, "y = y * per_channel(weight, x)", "pass", twin_output),
-    ("bias ignored", N, "y = y + per_channel(bias, x)", "pass", output),
+    ("weight ignored", T, "(x_hat, weight, bias)", "(x_hat, None, bias)", twin_output),
+    ("bias ignored", N, "(x_hat, weight, bias)", "(x_hat, weight, None)", output),
 ]  # fmt: skip
 
 

@@ -117,9 +117,8 @@ def test_vmap_is_a_loop(label):
 
 @all_modules
 def test_forward_mode_agrees_with_backward_mode(label):
-    # As torch's own: under torch.func a module in training cannot write into captured buffers.
-    module = table.module(label)
-    module.train(not any(True for _ in module.buffers()))
+    # Spectral norm in training, as torch's, cannot write into vectors that are no argument.
+    module = table.module(label, training=table.name(label) != "spectral_norm")
     x, *others = table.inputs(label)
     y, slope = torch.func.jvp(lambda x: module(x, *others), (x.detach(),), (upstream(x),))
     (dx,) = torch.autograd.grad(module(x, *others), x, upstream(y))

@@ -190,3 +190,9 @@ def test_wrong_call_is_told_what_to_do(package, name, call, error, words):
     with pytest.raises(error, match=words) as raised:
         call(getattr(package, name), give(package, table()))
     assert str(raised.value).startswith("expected ")
+
+
+@both
+def test_integers_are_refused(package):
+    with pytest.raises(TypeError, match="floating-point"):
+        fit(package, "PCAWhitening", table().astype(int))

@@ -1,10 +1,12 @@
 """Adaptive gradient clipping: no unit's gradient longer than a fraction of its weights."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
+from course_lib.numpy_layers.shapes import require_floats
 
 
 def adaptive_gradient_clipping(
@@ -56,12 +58,13 @@ def _unit_length(values: Array) -> Array:
 
 def require_pair(gradient: Any, weight: Any, clipping: float, eps: float) -> None:
     """Refuse a gradient of another shape, and a limit that clips everything or nothing."""
+    require_floats(gradient, {"weight": weight})
     if tuple(gradient.shape) != tuple(weight.shape):
         raise ValueError(
             f"expected gradient of the shape of weight {tuple(weight.shape)}, got "
             f"{tuple(gradient.shape)}; give each weight its own gradient"
         )
-    if not (clipping > 0 and eps > 0):
+    if not (0 < clipping < math.inf and 0 < eps < math.inf):
         raise ValueError(
             f"expected clipping and eps above 0, got {clipping} and {eps}; try 0.01 and 1e-3"
         )

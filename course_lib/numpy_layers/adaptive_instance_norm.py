@@ -1,5 +1,6 @@
 """Instance norm whose scale and shift follow a style: another image's, or one of a table."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from course_lib.numpy_layers.moments import (
     standardize,
     standardize_backward,
 )
+from course_lib.numpy_layers.shapes import require_eps, require_floats
 
 
 class AdaptiveInstanceNormCache(NamedTuple):
@@ -54,7 +56,8 @@ def adaptive_instance_norm(
     TypeError
         If `x` or `style` is not floating-point.
     ValueError
-        If examples or channels do not match, or an image has less than two positions.
+        If examples or channels do not match, an image has less than two positions, or `eps` is
+        negative or not finite.
 
     Notes
     -----
@@ -68,6 +71,7 @@ def adaptive_instance_norm(
     """
     x, style = np.asarray(x), np.asarray(style)
     require_style(x, style)
+    require_eps(eps)
     positions = tuple(range(2, x.ndim))
     x_hat, inv_std, _, _ = standardize(x, positions, eps)
     style_hat, style_inv_std, mean, _ = standardize(style, positions, eps)
@@ -91,7 +95,7 @@ def adaptive_instance_norm_backward(
     dx = standardize_backward(wide_dy / style_inv_std, x_hat, inv_std, positions)
     dmean = wide_dy.sum(positions, keepdims=True)
     dstd = (wide_dy * x_hat).sum(positions, keepdims=True)
-    t = style_hat[0, 0].size
+    t = math.prod(style_hat.shape[2:])
     dstyle = (dmean + dstd * style_hat) / t
     return AdaptiveInstanceNormGrads(dx.astype(dy.dtype), dstyle.astype(style_dtype))
 
@@ -139,7 +143,8 @@ def conditional_instance_norm(
     TypeError
         If `x` is not floating-point, or `style` is not of integers.
     ValueError
-        If a shape does not fit, or a style does not exist, or there is one position.
+        If a shape does not fit, a style does not exist, there is one position, or `eps` is
+        negative or not finite.
 
     Notes
     -----
@@ -151,6 +156,7 @@ def conditional_instance_norm(
     """
     x, style = np.asarray(x), np.asarray(style)
     require_table(x, style, weight, bias, np.issubdtype(style.dtype, np.integer))
+    require_eps(eps)
     if style.size and not 0 <= style.min() <= style.max() < len(weight):
         raise ValueError(
             f"expected styles from 0 to {len(weight) - 1}, got {style.min()} to {style.max()}; "
@@ -187,6 +193,7 @@ def of_each(values: Any, x: Any) -> Any:
 
 def require_style(x: Any, style: Any) -> None:
     """Refuse a style of other examples or channels, and images of one position."""
+    require_floats(x, {"style": style})
     if x.ndim < 3 or style.ndim != x.ndim or style.shape[:2] != x.shape[:2]:
         raise ValueError(
             f"expected x of shape (n, c, *s) and style of shape (n, c, *t), got {tuple(x.shape)} "
@@ -194,10 +201,16 @@ def require_style(x: Any, style: Any) -> None:
         )
     require_positions(x)
     require_positions(style, "style")
+    if 0 in style.shape[2:]:
+        raise ValueError(
+            f"expected at least one value in each style, got shape {tuple(style.shape)}; "
+            "leave the content as it is where there is no style"
+        )
 
 
 def require_table(x: Any, style: Any, weight: Any, bias: Any, is_integer: bool) -> None:
     """Refuse styles that are not one whole number an example, and tables of other channels."""
+    require_floats(x, {"weight": weight, "bias": bias})
     if not is_integer:
         raise TypeError(
             f"expected style to hold integers, got dtype {style.dtype}; each is a row of weight"

@@ -11,8 +11,11 @@ from course_lib.numpy_layers.moments import (
     standardize_backward,
 )
 from course_lib.numpy_layers.shapes import (
+    affine_per_channel,
     per_channel,
     require_channels,
+    require_eps,
+    require_momentum,
     require_statistics,
     values_per_channel,
 )
@@ -74,7 +77,7 @@ def batch_norm(
         If `x` is not floating-point.
     ValueError
         If a shape does not fit, if training has one value a channel (its variance would be 0),
-        or if evaluation has no running statistics.
+        if evaluation has no running statistics, or if `eps` or `momentum` is out of range.
 
     Notes
     -----
@@ -90,20 +93,19 @@ def batch_norm(
     memory = {"running_mean": running_mean, "running_var": running_var}
     require_channels(x, {**memory, "weight": weight, "bias": bias}, "batch_norm")
     require_statistics(x, running_mean, running_var, training)
+    require_eps(eps)
+    require_momentum(momentum)
     axes = (0, *range(2, x.ndim))
     if training:
         x_hat, inv_std, mean, var = standardize(x, axes, eps)
-        _update_running(running_mean, mean, momentum)
-        _update_running(running_var, var * _bessel(x), momentum)
+        if x.size:  # an empty batch says nothing
+            _update_running(running_mean, mean, momentum)
+            _update_running(running_var, var * _bessel(x), momentum)
     else:
         mean, var = per_channel(running_mean, x), per_channel(running_var, x)
         inv_std = 1 / np.sqrt(as_statistics_dtype(var) + eps)
         x_hat = (as_statistics_dtype(x) - mean) * inv_std
-    y = x_hat
-    if weight is not None:
-        y = y * per_channel(weight, x)
-    if bias is not None:
-        y = y + per_channel(bias, x)
+    y = affine_per_channel(x_hat, weight, bias)
     return y.astype(x.dtype), BatchNormCache(x_hat, inv_std, weight, bias, training)
 
 

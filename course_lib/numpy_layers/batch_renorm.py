@@ -10,7 +10,14 @@ from course_lib.numpy_layers.moments import (
     standardize,
     standardize_backward,
 )
-from course_lib.numpy_layers.shapes import per_channel, require_channels, require_statistics
+from course_lib.numpy_layers.shapes import (
+    affine_per_channel,
+    per_channel,
+    require_channels,
+    require_eps,
+    require_momentum,
+    require_statistics,
+)
 
 
 class RenormLimits(NamedTuple):
@@ -106,8 +113,8 @@ def batch_renorm(
     TypeError
         If `x` is not floating-point.
     ValueError
-        If a shape does not fit, a running statistic is missing, a limit is outside its range, or
-        training has one value a channel (its variance would be 0).
+        If a shape does not fit, a running statistic is missing, a limit, `eps` or `momentum` is
+        outside its range, or training has one value a channel (its variance would be 0).
 
     Notes
     -----
@@ -126,6 +133,9 @@ def batch_renorm(
     require_channels(x, {**memory, "weight": weight, "bias": bias}, "batch_renorm")
     require_memory(running_mean, running_std)
     require_statistics(x, running_mean, running_std, training)
+    require_eps(eps)
+    require_momentum(momentum)
+    training = training and x.size > 0  # an empty batch says nothing
     wide = as_statistics_dtype(x)
     mean, std = (as_statistics_dtype(per_channel(value, x)) for value in memory.values())
     if training:
@@ -142,11 +152,7 @@ def batch_renorm(
     else:
         x_hat, inv_std = (wide - mean) / std, 1 / std
         r, d = np.ones_like(std), np.zeros_like(std)
-    y = x_hat * r + d
-    if weight is not None:
-        y = y * per_channel(weight, x)
-    if bias is not None:
-        y = y + per_channel(bias, x)
+    y = affine_per_channel(x_hat * r + d, weight, bias)
     return y.astype(x.dtype), BatchRenormCache(x_hat, r, d, inv_std, weight, bias, training)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from course_lib.numpy_layers.layer_norm import LayerNormCache, layer_norm, layer_norm_backward
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype, moments
-from course_lib.numpy_layers.shapes import require_trailing
+from course_lib.numpy_layers.shapes import require_eps, require_floats, require_trailing
 
 
 class DeepNormConstants(NamedTuple):
@@ -73,8 +73,9 @@ def deep_norm(
     Wang et al. (2022), "DeepNet: Scaling Transformers to 1,000 Layers".
     """
     x, g = np.asarray(x), np.asarray(g)
-    require_branch(x.shape, g.shape)
+    require_branch(x, g)
     axes = require_trailing_axes(x, normalized_shape)
+    require_eps(eps)
     # Layer norm forgets the means: taken out before the sum, they cost it no digits.
     total = alpha * moments(x, axes).centered + moments(g, axes).centered
     y, cache = layer_norm(total, normalized_shape, weight, bias, eps)
@@ -95,11 +96,12 @@ def require_trailing_axes(x: Any, normalized_shape: Sequence[int]) -> tuple[int,
     return tuple(range(-len(shape), 0))
 
 
-def require_branch(skip: tuple[int, ...], branch: tuple[int, ...]) -> None:
+def require_branch(x: Any, g: Any) -> None:
     """Refuse a residual sum of unlike shapes, which would broadcast."""
-    if tuple(skip) != tuple(branch):
+    require_floats(x, {"g": g})
+    if tuple(x.shape) != tuple(g.shape):
         raise ValueError(
-            f"expected g of the shape of x {tuple(skip)}, got {tuple(branch)}; "
+            f"expected g of the shape of x {tuple(x.shape)}, got {tuple(g.shape)}; "
             "a residual branch returns what it was given in the same shape"
         )
 

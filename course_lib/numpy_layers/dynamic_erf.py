@@ -70,8 +70,8 @@ def dynamic_erf(
     Chen et al. (2026), "Stronger normalization-free transformers".
     """
     wide, alpha, shift = as_statistics_dtype(x), np.asarray(alpha), np.asarray(shift)
-    require_one_value("alpha", as_statistics_dtype(alpha))
-    require_one_value("shift", as_statistics_dtype(shift))
+    require_one_value("alpha", alpha, wide)
+    require_one_value("shift", shift, wide)
     require_affine(wide, weight, bias, "dynamic_erf")
     z = alpha.astype(wide.dtype).reshape(()) * wide + shift.astype(wide.dtype).reshape(())
     y = _erf(z) if weight is None else _erf(z) * weight

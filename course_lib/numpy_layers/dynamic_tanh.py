@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
-from course_lib.numpy_layers.shapes import require_trailing
+from course_lib.numpy_layers.shapes import require_floats, require_trailing
 
 
 class DynamicTanhCache(NamedTuple):
@@ -63,7 +63,7 @@ def dynamic_tanh(
     Zhu et al. (2025), "Transformers without normalization".
     """
     wide, alpha = as_statistics_dtype(x), np.asarray(alpha)
-    require_one_value("alpha", as_statistics_dtype(alpha))
+    require_one_value("alpha", alpha, wide)
     require_affine(wide, weight, bias, "dynamic_tanh")
     t = np.tanh(alpha.astype(wide.dtype).reshape(()) * wide)
     y = t if weight is None else t * weight
@@ -95,8 +95,9 @@ def sum_to(gradient: Array, parameter: Array) -> Array:
     return gradient.sum(batch).astype(parameter.dtype)
 
 
-def require_one_value(name: str, value: Any) -> None:
+def require_one_value(name: str, value: Any, x: Any) -> None:
     """Refuse a scale or a shift of more than one value."""
+    require_floats(x, {name: value})
     if math.prod(value.shape) != 1:
         raise ValueError(
             f"expected {name} of one value, got shape {tuple(value.shape)}; "
@@ -106,6 +107,7 @@ def require_one_value(name: str, value: Any) -> None:
 
 def require_affine(x: Any, weight: Any, bias: Any, layer: str) -> None:
     """Refuse a weight or a bias that does not fit the end of `x`."""
+    require_floats(x, {"weight": weight, "bias": bias})
     given = bias if weight is None else weight
     if given is not None:
         require_trailing(x, tuple(given.shape), {"weight": weight, "bias": bias}, layer)

@@ -5,7 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
-from course_lib.numpy_layers.shapes import per_channel, require_channels
+from course_lib.numpy_layers.shapes import (
+    affine_per_channel,
+    per_channel,
+    require_channels,
+    require_eps,
+)
 
 
 class FilterResponseNormCache(NamedTuple):
@@ -63,7 +68,8 @@ def filter_response_norm(
     TypeError
         If `x` is not floating-point.
     ValueError
-        If `x` has no axis of positions, or a parameter has not one value a channel.
+        If `x` has no positions, a parameter has not one value a channel, or `eps` is negative or
+        not finite.
 
     Notes
     -----
@@ -79,13 +85,12 @@ def filter_response_norm(
     parameters = {"weight": weight, "bias": bias, "tau": tau, "learned_eps": learned_eps}
     require_channels(x, parameters, "filter_response_norm")
     require_positions(x)
+    require_eps(eps)
     wide, axes = as_statistics_dtype(x), tuple(range(2, x.ndim))
     floor = eps if learned_eps is None else eps + np.abs(per_channel(learned_eps, x))
     inv_rms = 1 / np.sqrt(np.square(wide).mean(axes, keepdims=True) + floor)
     x_hat = wide * inv_rms
-    y = x_hat if weight is None else x_hat * per_channel(weight, x)
-    if bias is not None:
-        y = y + per_channel(bias, x)
+    y = affine_per_channel(x_hat, weight, bias)
     passed = np.ones_like(y)
     if tau is not None:
         threshold = per_channel(tau, x)
@@ -131,4 +136,8 @@ def require_positions(x: Array) -> None:
         raise ValueError(
             f"expected x of shape (n, c, ...) with at least 3 axes, got {tuple(x.shape)}; "
             "add an axis of positions with x[..., None]"
+        )
+    if 0 in x.shape[2:]:
+        raise ValueError(
+            f"expected at least one position, got x of shape {tuple(x.shape)}; drop empty images"
         )

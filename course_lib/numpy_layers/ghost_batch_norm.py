@@ -98,8 +98,8 @@ def require_virtual_batches(x: Array, virtual_batch_size: int, training: bool) -
             "a virtual batch holds examples"
         )
     positions = values_per_channel(x[:1])
-    smallest = min(len(x), virtual_batch_size, len(x) % virtual_batch_size or virtual_batch_size)
-    if training and smallest * positions == 1:
+    last = len(x) % virtual_batch_size or virtual_batch_size
+    if training and last * positions == 1:
         raise ValueError(
             f"expected more than one value a channel in every virtual batch, got {len(x)} examples "
             f"in parts of {virtual_batch_size}, one of which has a single value; the variance of "

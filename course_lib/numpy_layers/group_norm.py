@@ -12,7 +12,12 @@ from course_lib.numpy_layers.moments import (
     standardize,
     standardize_backward,
 )
-from course_lib.numpy_layers.shapes import per_channel, require_channels
+from course_lib.numpy_layers.shapes import (
+    affine_per_channel,
+    per_channel,
+    require_channels,
+    require_eps,
+)
 
 
 class GroupNormCache(NamedTuple):
@@ -62,8 +67,8 @@ def group_norm(
     TypeError
         If `x` is not floating-point.
     ValueError
-        If a shape does not fit, the groups do not divide the channels, a group is empty, or `x`
-        is one example with one value a group.
+        If a shape does not fit, the groups do not divide the channels, `x` is one example with
+        one value a group, or `eps` is negative or not finite.
 
     Notes
     -----
@@ -76,13 +81,11 @@ def group_norm(
     """
     x = np.asarray(x)
     require_groups(x, num_groups, {"weight": weight, "bias": bias})
+    require_eps(eps)
     split = split_shape(x, num_groups)
     x_hat, inv_std, _, _ = standardize(x.reshape(split), tuple(range(2, len(split))), eps)
-    y = x_hat = x_hat.reshape(x.shape)
-    if weight is not None:
-        y = y * per_channel(weight, x)
-    if bias is not None:
-        y = y + per_channel(bias, x)
+    x_hat = x_hat.reshape(x.shape)
+    y = affine_per_channel(x_hat, weight, bias)
     return y.astype(x.dtype), GroupNormCache(x_hat, inv_std, weight, bias)
 
 

@@ -6,14 +6,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from course_lib.numpy_layers.batch_norm import BatchNormCache, batch_norm, batch_norm_backward
+from course_lib.numpy_layers.batch_norm import (
+    BatchNormCache,
+    _update_running,
+    batch_norm,
+    batch_norm_backward,
+)
 from course_lib.numpy_layers.moments import (
     Array,
     as_statistics_dtype,
     standardize,
     standardize_backward,
 )
-from course_lib.numpy_layers.shapes import per_channel, require_channels
+from course_lib.numpy_layers.shapes import (
+    affine_per_channel,
+    per_channel,
+    require_channels,
+    require_eps,
+    require_momentum,
+)
 
 
 class InstanceNormCache(NamedTuple):
@@ -71,8 +82,9 @@ def instance_norm(
     TypeError
         If `x` is not floating-point.
     ValueError
-        If a shape does not fit, if there is one position (its variance would be 0), or if the
-        running statistics are needed and missing, or given by half.
+        If a shape does not fit, if there is one position (its variance would be 0), if the
+        running statistics are needed and missing, or given by half, or if `eps` or `momentum`
+        is out of range.
 
     Notes
     -----
@@ -86,17 +98,16 @@ def instance_norm(
     x = np.asarray(x)
     memory = {"running_mean": running_mean, "running_var": running_var}
     require_instances(x, memory, {"weight": weight, "bias": bias}, use_input_stats)
+    require_eps(eps)
+    require_momentum(momentum)
     if not use_input_stats:
         y, cache = batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
         return y, InstanceNormCache(*cache)
     x_hat, inv_std, mean, var = standardize(x, tuple(range(2, x.ndim)), eps)
-    _update_running(running_mean, mean, momentum)
-    _update_running(running_var, var * bessel(x), momentum)
-    y = x_hat
-    if weight is not None:
-        y = y * per_channel(weight, x)
-    if bias is not None:
-        y = y + per_channel(bias, x)
+    if x.size:  # an empty batch says nothing
+        _update_running(running_mean, mean.mean(0), momentum)
+        _update_running(running_var, (var * bessel(x)).mean(0), momentum)
+    y = affine_per_channel(x_hat, weight, bias)
     return y.astype(x.dtype), InstanceNormCache(x_hat, inv_std, weight, bias, use_input_stats)
 
 
@@ -148,9 +159,3 @@ def require_positions(x: Any, name: str = "x") -> None:
             f"expected more than one position, got {name} of shape {tuple(x.shape)}; the variance "
             "of one value is 0: normalize before the map has shrunk to a point"
         )
-
-
-def _update_running(running: Array | None, new: Array, momentum: float) -> None:
-    """Move `running` in place towards the mean of the examples; an empty batch says nothing."""
-    if running is not None and len(new):
-        running += momentum * (new.mean(0).reshape(-1) - running)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype, standardize
-from course_lib.numpy_layers.shapes import require_trailing
+from course_lib.numpy_layers.shapes import require_eps, require_trailing
 
 
 class LayerNormCache(NamedTuple):
@@ -56,7 +56,8 @@ def layer_norm(
     TypeError
         If `x` is not floating-point.
     ValueError
-        If `x` does not end in `normalized_shape`, or a parameter has another shape.
+        If `x` does not end in `normalized_shape`, a parameter has another shape, or `eps` is
+        negative or not finite.
 
     Notes
     -----
@@ -70,6 +71,7 @@ def layer_norm(
     x = np.asarray(x)
     shape = tuple(normalized_shape)
     require_trailing(x, shape, {"weight": weight, "bias": bias}, "layer_norm")
+    require_eps(eps)
     axes = tuple(range(x.ndim - len(shape), x.ndim))
     x_hat, inv_std, _, _ = standardize(x, axes, eps)
     y = x_hat if weight is None else x_hat * weight

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
+from course_lib.numpy_layers.shapes import require_floats
 
 
 class LayerScaleCache(NamedTuple):
@@ -55,6 +56,7 @@ def layer_scale(x: Array, weight: Array, dim: int = -1) -> tuple[Array, LayerSca
 
 def along(weight: Any, x: Any, dim: int) -> Any:
     """Reshape (c,) to broadcast along axis `dim` of `x`, arrays and tensors alike."""
+    require_floats(x, {"weight": weight})
     if not -x.ndim <= dim < x.ndim or tuple(weight.shape) != (x.shape[dim],):
         raise ValueError(
             f"expected weight with one value for each channel of x {tuple(x.shape)} on axis {dim}, "

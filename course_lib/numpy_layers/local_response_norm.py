@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
+from course_lib.numpy_layers.shapes import require_floats
 
 
 class LocalResponseNormCache(NamedTuple):
@@ -84,6 +85,7 @@ def local_response_norm_backward(
 
 def require_window(x: Array, size: int) -> None:
     """Refuse `x` without positions, and a window without a channel."""
+    require_floats(x, {})
     if x.ndim < 3:
         raise ValueError(
             f"expected x of shape (n, c, ...) with at least 3 axes, got {tuple(x.shape)}; "

@@ -87,7 +87,14 @@ def _require_values(x: Array, axes: tuple[int, ...]) -> None:
 
 
 def standardize(x: Array, axes: tuple[int, ...], eps: float) -> Standardized:
-    """Subtract the mean over `axes` and divide by ``sqrt(var + eps)``; see `moments`."""
+    """Subtract the mean over `axes` and divide by ``sqrt(var + eps)``; see `moments`.
+
+    Nothing becomes nothing, as in torch: an empty `x` has mean 0 and variance 0 here.
+    """
+    if 0 in np.shape(x):
+        x_hat = as_statistics_dtype(x)
+        zeros = x_hat.sum(axes, keepdims=True)
+        return Standardized(x_hat, zeros + 1, zeros, zeros)
     mean, var, centered = moments(x, axes)
     inv_std = 1 / np.sqrt(var + eps)
     centered *= inv_std
@@ -102,6 +109,8 @@ def standardize_backward(g: Array, x_hat: Array, inv_std: Array, axes: tuple[int
     are projected out. With eps > 0 the second statement holds up to the factor var / (var + eps),
     which is the mean of x_hat squared and so is in the formula already.
     """
+    if g.size == 0:
+        return g
     along_ones = g.mean(axes, keepdims=True)
     along_x_hat = x_hat * (g * x_hat).mean(axes, keepdims=True)
     return inv_std * (g - along_ones - along_x_hat)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
+from course_lib.numpy_layers.shapes import require_eps, require_floats
 
 
 class NormalizeCache(NamedTuple):
@@ -49,19 +50,21 @@ def normalize(
     TypeError
         If `x` is not floating-point.
     ValueError
-        If `x` has no axis `dim`.
+        If `x` has no axis `dim`, or `eps` is negative or not finite.
 
     Notes
     -----
     No statistics: neither a mean nor a variance. For p = 2 this is RMS norm over the same axes
     but for a factor √d and the place of eps.
     """
+    x = np.asarray(x)
     axes = require_axes(x, dim)
+    require_eps(eps)
     wide = as_statistics_dtype(x)
     norm = _p_norm(wide, p, axes)
     size = np.maximum(norm, np.asarray(eps, wide.dtype))
     y = wide / size
-    return y.astype(np.asarray(x).dtype), NormalizeCache(y, size, norm < eps, p, axes)
+    return y.astype(x.dtype), NormalizeCache(y, size, norm < eps, p, axes)
 
 
 def normalize_backward(dy: Array, cache: NormalizeCache) -> NormalizeGrads:
@@ -107,6 +110,7 @@ def require_axes(x: Any, dim: int | Sequence[int]) -> tuple[int, ...]:
 
     A single number passes as a vector of one value, as in torch.
     """
+    require_floats(x, {})
     shape = tuple(x.shape)
     rank = max(len(shape), 1)
     axes = (dim,) if isinstance(dim, int) else tuple(dim)

@@ -6,6 +6,7 @@ import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
 from course_lib.numpy_layers.normalize import NormalizeCache, normalize, normalize_backward
+from course_lib.numpy_layers.shapes import require_floats
 
 
 class QueryKeyNormCache(NamedTuple):
@@ -51,7 +52,8 @@ def query_key_norm(
     TypeError
         If `q`, `k` or `g` is not floating-point.
     ValueError
-        If `q` and `k` differ elsewhere than in their lengths n and m, or `g` has several values.
+        If `q` and `k` differ elsewhere than in their lengths n and m, `g` has several values, or
+        `eps` is negative or not finite.
 
     Notes
     -----
@@ -63,7 +65,7 @@ def query_key_norm(
     Henry et al. (2020), "Query-key normalization for transformers".
     """
     q, k, g = np.asarray(q), np.asarray(k), np.asarray(g)
-    require_heads(q, k, as_statistics_dtype(g))
+    require_heads(q, k, g)
     queries = normalize(as_statistics_dtype(q), dim=-1, eps=eps)[1]
     keys = normalize(as_statistics_dtype(k), dim=-1, eps=eps)[1]
     logits = g.reshape(()) * (queries.y @ keys.y.swapaxes(-1, -2))
@@ -86,6 +88,7 @@ def query_key_norm_backward(dlogits: Array, cache: QueryKeyNormCache) -> QueryKe
 
 def require_heads(q: Any, k: Any, g: Any) -> None:
     """Refuse queries and keys of different heads, and more than one scale."""
+    require_floats(q, {"k": k, "g": g})
     shapes = tuple(q.shape), tuple(k.shape)
     if min(map(len, shapes)) < 2 or (shapes[0][:-2], shapes[0][-1]) != (
         shapes[1][:-2],

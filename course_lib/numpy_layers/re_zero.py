@@ -1,11 +1,12 @@
 """ReZero: a residual branch behind one learned factor that starts at 0."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from course_lib.numpy_layers.deep_norm import require_branch
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
+from course_lib.numpy_layers.shapes import require_floats
 
 
 class ReZeroCache(NamedTuple):
@@ -51,8 +52,8 @@ def re_zero(x: Array, g: Array, weight: Array) -> tuple[Array, ReZeroCache]:
     Bachlechner et al. (2021), "ReZero is all you need", equation 1.
     """
     x, g, weight = np.asarray(x), np.asarray(g), np.asarray(weight)
-    require_branch(x.shape, g.shape)
-    require_scalar(weight.shape)
+    require_branch(x, g)
+    require_scalar(weight, x)
     y = as_statistics_dtype(x) + weight * as_statistics_dtype(g)
     return y.astype(x.dtype), ReZeroCache(g, weight, x.dtype)
 
@@ -67,10 +68,11 @@ def re_zero_backward(dy: Array, cache: ReZeroCache) -> ReZeroGrads:
     )
 
 
-def require_scalar(shape: tuple[int, ...]) -> None:
+def require_scalar(weight: Any, x: Any) -> None:
     """Refuse more than one factor."""
-    if tuple(shape) != ():
+    require_floats(x, {"weight": weight})
+    if tuple(weight.shape) != ():
         raise ValueError(
-            f"expected weight of shape (), got {tuple(shape)}; ReZero has one factor a block, "
-            "LayerScale one a channel"
+            f"expected weight of shape (), got {tuple(weight.shape)}; "
+            "ReZero has one factor a block, LayerScale one a channel"
         )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
-from course_lib.numpy_layers.shapes import require_trailing
+from course_lib.numpy_layers.shapes import require_eps, require_trailing
 
 
 class RMSNormCache(NamedTuple):
@@ -55,8 +55,8 @@ def rms_norm(
     TypeError
         If `x` is not floating-point.
     ValueError
-        If `x` does not end in `normalized_shape`, or `weight` has another shape, or there is no
-        feature.
+        If `x` does not end in `normalized_shape`, `weight` has another shape, there is no
+        feature, or `eps` is negative or not finite.
 
     Notes
     -----
@@ -108,6 +108,7 @@ def partial_rms_norm(
     """
     x, shape = np.asarray(x), tuple(normalized_shape)
     require_trailing(x, shape, {"weight": weight}, "rms_norm")
+    require_eps(0.0 if eps is None else eps)
     measured = np.arange(math.prod(shape)).reshape(shape) < measured_features(shape, p)
     wide, axes = as_statistics_dtype(x), tuple(range(-len(shape), 0))
     mean_square = np.square(wide).mean(axes, keepdims=True, where=measured)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
+from course_lib.numpy_layers.shapes import require_eps, require_floats
 
 
 class ScaleNormCache(NamedTuple):
@@ -46,7 +47,7 @@ def scale_norm(
     TypeError
         If `x` is not floating-point.
     ValueError
-        If `x` has no axis, or `g` is more than one number.
+        If `x` has no axis, `g` is more than one number, or `eps` is negative or not finite.
 
     Notes
     -----
@@ -60,6 +61,7 @@ def scale_norm(
     x = np.asarray(x)
     g = None if g is None else np.asarray(g)
     require_scale(x, g)
+    require_eps(eps)
     wide = as_statistics_dtype(x)
     squares = np.square(wide).sum(-1, keepdims=True)
     inv_norm = 1 / np.sqrt(np.maximum(squares, eps**2))
@@ -82,6 +84,7 @@ def scale_norm_backward(dy: Array, cache: ScaleNormCache) -> ScaleNormGrads:
 
 def require_scale(x: Any, g: Any) -> None:
     """Refuse `x` without a last axis, and a scale for each feature."""
+    require_floats(x, {"g": g})
     if x.ndim == 0:
         raise ValueError(
             "expected x of shape (*b, d), got a single number; put the features on the last axis"

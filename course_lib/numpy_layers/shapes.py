@@ -1,8 +1,10 @@
-"""What the layers ask of their arguments' shapes, for arrays and tensors alike."""
+"""What the layers ask of their arguments, and γ and β of channels: for arrays and tensors alike."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
+
+import numpy as np
 
 
 def per_channel(values: Any, x: Any) -> Any:
@@ -10,13 +12,54 @@ def per_channel(values: Any, x: Any) -> Any:
     return values.reshape(1, -1, *(1,) * (x.ndim - 2))
 
 
+def affine_per_channel(x_hat: Any, weight: Any, bias: Any) -> Any:
+    """Scale and shift each channel of `x_hat` (n, c, *s) by γ and β, each (c,) or None."""
+    y = x_hat
+    if weight is not None:
+        y = y * per_channel(weight, x_hat)
+    if bias is not None:
+        y = y + per_channel(bias, x_hat)
+    return y
+
+
 def values_per_channel(x: Any) -> int:
     """Return how many values of `x` (n, c, *s) share a channel: n times the positions."""
     return x.shape[0] * math.prod(x.shape[2:])
 
 
+def require_floats(x: Any, parameters: Mapping[str, Any]) -> None:
+    """Refuse what is no array or tensor, and parameters of whole numbers or on another device."""
+    for name, value in {"x": x, **parameters}.items():
+        if value is None and name != "x":
+            continue
+        is_array = isinstance(value, np.ndarray)
+        if not hasattr(value, "shape"):
+            raise TypeError(
+                f"expected {name} to be an array or a tensor, got {type(value).__name__}; "
+                "convert it with np.asarray or torch.as_tensor"
+            )
+        if is_array != isinstance(x, np.ndarray):
+            raise TypeError(
+                f"expected x and {name} to be both arrays or both tensors, got "
+                f"{type(x).__name__} and {type(value).__name__}; convert one of them"
+            )
+        if value is x:
+            continue  # its dtype is looked at where it is widened
+        if not (value.dtype.kind == "f" if is_array else value.is_floating_point()):
+            raise TypeError(
+                f"expected a floating-point {name}, got dtype {value.dtype}; convert it first"
+            )
+        # torch lets a single number come from the CPU.
+        if not is_array and value.ndim and value.device != x.device:
+            raise RuntimeError(  # torch's kind of error
+                f"expected {name} on the device of x, {x.device}, got {value.device}; "
+                "move the layer or x with .to(device)"
+            )
+
+
 def require_channels(x: Any, parameters: Mapping[str, Any], layer: str) -> None:
     """Refuse `x` without channels on axis 1, and parameters that have not one value for each."""
+    require_floats(x, parameters)
     shape = tuple(x.shape)
     if len(shape) < 2:
         raise ValueError(
@@ -31,15 +74,33 @@ def require_channels(x: Any, parameters: Mapping[str, Any], layer: str) -> None:
             )
 
 
+def require_layout(
+    x: Any, ranks: Container[int], layout: str, num_features: int, layer: str
+) -> None:
+    """Refuse `x` of a rank that the layer does not take, or with other channels on axis 1."""
+    require_floats(x, {})
+    if x.ndim not in ranks or x.shape[1] != num_features:
+        raise ValueError(
+            f"{layer} expected x of shape {layout} with c = {num_features}, got {tuple(x.shape)}; "
+            "channels stand on axis 1"
+        )
+
+
 def require_trailing(
     x: Any, normalized_shape: tuple[int, ...], parameters: Mapping[str, Any], layer: str
 ) -> None:
     """Refuse `x` that does not end in `normalized_shape`, and parameters of another shape."""
+    require_floats(x, parameters)
     shape = tuple(x.shape)
     if not normalized_shape or shape[-len(normalized_shape) :] != normalized_shape:
         raise ValueError(
             f"expected x to end in normalized_shape {normalized_shape}, got x of shape {shape}; "
             f"{layer} reduces the trailing axes, so move the features to the end"
+        )
+    if 0 in normalized_shape:
+        raise ValueError(
+            f"expected at least one value along normalized_shape, got x of shape {shape}; "
+            "drop empty features"
         )
     for name, value in parameters.items():
         if value is not None and tuple(value.shape) != normalized_shape:
@@ -60,4 +121,19 @@ def require_statistics(x: Any, running_mean: Any, running_var: Any, training: bo
         raise ValueError(
             "expected running_mean and running_var in evaluation, got None; "
             "pass the statistics that training collected, or training=True"
+        )
+
+
+def require_eps(eps: float) -> None:
+    """Refuse an eps that is negative or not finite; torch's own norms let most of them pass."""
+    if not 0 <= eps < math.inf:
+        raise ValueError(f"expected a finite eps of at least 0, got {eps}; 1e-5 is usual")
+
+
+def require_momentum(momentum: Any) -> None:
+    """Refuse a weight of the new batch outside [0, 1]; a tensor, a count's inverse, passes."""
+    if not hasattr(momentum, "shape") and (momentum is None or not 0 <= momentum <= 1):
+        raise ValueError(
+            f"expected momentum from 0 to 1, got {momentum}; it is the new batch's share in the "
+            "running statistics, where Keras states one minus this"
         )

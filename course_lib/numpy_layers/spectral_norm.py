@@ -7,6 +7,7 @@ import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
 from course_lib.numpy_layers.normalize import normalize, require_axes
+from course_lib.numpy_layers.shapes import require_eps, require_floats
 
 
 class SpectralNormCache(NamedTuple):
@@ -66,7 +67,7 @@ def spectral_norm(
     Miyato et al. (2018), "Spectral normalization for generative adversarial networks".
     """
     w = np.asarray(w)
-    _require_matrix(w, u, v, n_power_iterations, dim)
+    _require_matrix(w, u, v, n_power_iterations, dim, eps)
     front = np.moveaxis(as_statistics_dtype(w), dim, 0)
     matrix = front.reshape(len(front), -1)
     for _ in range(n_power_iterations):
@@ -127,8 +128,12 @@ def convolution_norm(weight: Array, size: Sequence[int]) -> Array:
     return norms.max().astype(weight.dtype)
 
 
-def _require_matrix(w: Array, u: Array, v: Array, n_power_iterations: int, dim: int) -> None:
+def _require_matrix(
+    w: Array, u: Array, v: Array, n_power_iterations: int, dim: int, eps: float
+) -> None:
     """Refuse a weight that is no matrix along `dim`, and vectors that do not fit it."""
+    require_floats(w, {"u": u, "v": v})
+    require_eps(eps)
     shape = w.shape
     if len(shape) < 2:
         raise ValueError(
@@ -143,7 +148,6 @@ def _require_matrix(w: Array, u: Array, v: Array, n_power_iterations: int, dim: 
         )
     height = shape[axis]
     for name, vector, length in (("u", u, height), ("v", v, w.size // height)):
-        as_statistics_dtype(vector)  # integers would be rounded by the update in place
         if vector.shape != (length,):
             raise ValueError(
                 f"expected {name} of shape ({length},) for w {shape} and dim {dim}, "

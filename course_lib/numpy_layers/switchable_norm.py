@@ -6,8 +6,12 @@ import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype, moments
 from course_lib.numpy_layers.shapes import (
+    affine_per_channel,
     per_channel,
     require_channels,
+    require_eps,
+    require_floats,
+    require_momentum,
     require_statistics,
     values_per_channel,
 )
@@ -76,8 +80,8 @@ def switchable_norm(
     TypeError
         If `x` is not floating-point.
     ValueError
-        If a shape does not fit, if training has one value a channel, or if evaluation has no
-        running statistics.
+        If a shape does not fit, if training has one value a channel, if evaluation has no
+        running statistics, if `x` is empty, or if `eps` or `momentum` is out of range.
 
     Notes
     -----
@@ -94,6 +98,8 @@ def switchable_norm(
     require_images(x, mean_weight, var_weight)
     require_channels(x, {**memory, "weight": weight, "bias": bias}, "switchable_norm")
     require_statistics(x, running_mean, running_var, training)
+    require_eps(eps)
+    require_momentum(momentum)
     stats = [moments(x, axes) for axes in (SCOPES if training else SCOPES[:2])]
     var, centered = [part.var for part in stats], [part.centered for part in stats]
     if training:
@@ -110,9 +116,7 @@ def switchable_norm(
     # The shares sum to 1, so x minus the weighted mean is the weighted mean of what is centred:
     # no large mean is ever computed with.
     x_hat = inv_std * sum(p * part for p, part in zip(mean_share, centered, strict=True))
-    y = x_hat if weight is None else x_hat * per_channel(weight, x)
-    if bias is not None:
-        y = y + per_channel(bias, x)
+    y = affine_per_channel(x_hat, weight, bias)
     return y.astype(x.dtype), SwitchableNormCache(
         x_hat, inv_std, centered, var, mean_share, var_share, weight, bias, training
     )
@@ -149,12 +153,14 @@ def switchable_norm_backward(dy: Array, cache: SwitchableNormCache) -> Switchabl
 
 def require_images(x: Array, mean_weight: Array, var_weight: Array) -> None:
     """Refuse `x` that is no batch of images, and other than three shares."""
+    shares = {"mean_weight": mean_weight, "var_weight": var_weight}
+    require_floats(x, shares)
     if x.ndim != 4:
         raise ValueError(
             f"expected x of shape (n, c, h, w), got {tuple(x.shape)}; "
             "add axes of length 1 for the positions that are missing"
         )
-    for name, value in {"mean_weight": mean_weight, "var_weight": var_weight}.items():
+    for name, value in shares.items():
         if tuple(value.shape) != (3,):
             raise ValueError(
                 f"expected {name} of shape (3,), got {tuple(value.shape)}; "

@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype, moments
-from course_lib.numpy_layers.shapes import per_channel, require_channels
+from course_lib.numpy_layers.shapes import (
+    affine_per_channel,
+    per_channel,
+    require_channels,
+    require_eps,
+    require_momentum,
+)
 
 
 class MergedMoments(NamedTuple):
@@ -114,7 +120,8 @@ def sync_batch_norm(
     TypeError
         If a shard is not floating-point.
     ValueError
-        If a shape does not fit, or if all shards together have one value a channel.
+        If a shape does not fit, if all shards together have no value or one value a channel, or
+        if `eps` or `momentum` is out of range.
 
     Notes
     -----
@@ -130,6 +137,8 @@ def sync_batch_norm(
     memory = {"running_mean": running_mean, "running_var": running_var}
     for x in shards:
         require_channels(x, {**memory, "weight": weight, "bias": bias}, "sync_batch_norm")
+    require_eps(eps)
+    require_momentum(momentum)
     local = [_shard_moments(x) for x in shards]
     count, mean, M2 = merge_moments(*zip(*((n, m, M2) for n, m, M2, _ in local), strict=True))
     if count == 1:
@@ -146,8 +155,7 @@ def sync_batch_norm(
         # A shard's values, centred on its own mean, move by the distance between the two means.
         moved = centered + per_channel(own_mean - mean, x).astype(centered.dtype)
         x_hat.append(moved * per_channel(inv_std, x).astype(centered.dtype))
-        scaled = x_hat[-1] if weight is None else x_hat[-1] * per_channel(weight, x)
-        y.append((scaled if bias is None else scaled + per_channel(bias, x)).astype(x.dtype))
+        y.append(affine_per_channel(x_hat[-1], weight, bias).astype(x.dtype))
     return y, SyncBatchNormCache(x_hat, inv_std, count, weight, bias)
 
 

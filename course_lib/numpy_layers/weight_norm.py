@@ -11,6 +11,7 @@ from course_lib.numpy_layers.normalize import (
     normalize_backward,
     require_axes,
 )
+from course_lib.numpy_layers.shapes import require_floats
 
 
 class WeightNormCache(NamedTuple):
@@ -62,7 +63,7 @@ def weight_norm(v: Array, g: Array, dim: int | None = 0) -> tuple[Array, WeightN
     ----------
     Salimans & Kingma (2016), "Weight normalization".
     """
-    v = np.asarray(v)
+    v, g = np.asarray(v), np.asarray(g)
     axes = require_lengths(v, g, dim)
     with np.errstate(invalid="ignore"):
         unit, direction = normalize(as_statistics_dtype(v), 2.0, axes, eps=0.0)
@@ -77,19 +78,20 @@ def weight_norm_backward(dw: Array, cache: WeightNormCache) -> WeightNormGrads:
     direction, g = cache
     wide_dw = as_statistics_dtype(dw)
     dv = normalize_backward(wide_dw * g, direction).dx
-    dg = (wide_dw * direction.y).sum(direction.axes).reshape(np.shape(g))
-    return WeightNormGrads(dv.astype(dw.dtype), dg.astype(np.asarray(g).dtype))
+    dg = (wide_dw * direction.y).sum(direction.axes).reshape(g.shape)
+    return WeightNormGrads(dv.astype(dw.dtype), dg.astype(g.dtype))
 
 
 def require_lengths(v: Any, g: Any, dim: int | None) -> tuple[int, ...]:
     """Return the axes that share a length; refuse a `g` that has not one value for each slice."""
+    require_floats(v, {"g": g})
     axes = lengthwise_axes(v, dim)
     whole = len(axes) == v.ndim
     lengths = () if whole else tuple(1 if i in axes else n for i, n in enumerate(v.shape))
-    if tuple(np.shape(g)) != lengths:
+    if tuple(g.shape) != lengths:
         raise ValueError(
             f"expected g of shape {lengths} for v {tuple(v.shape)} and dim {dim}, "
-            f"got {tuple(np.shape(g))}; weight_norm keeps one length a slice along dim"
+            f"got {tuple(g.shape)}; weight_norm keeps one length a slice along dim"
         )
     return axes
 

@@ -11,6 +11,7 @@ from course_lib.numpy_layers.moments import (
     standardize,
     standardize_backward,
 )
+from course_lib.numpy_layers.shapes import require_eps, require_floats
 
 
 class WeightStandardizationCache(NamedTuple):
@@ -61,7 +62,8 @@ def weight_standardization(w: Array, eps: float = 1e-6) -> tuple[Array, WeightSt
     TypeError
         If `w` is not floating-point.
     ValueError
-        If a filter has fewer than two weights: its variance would be 0.
+        If a filter has fewer than two weights, whose variance would be 0, or `eps` is negative
+        or not finite.
 
     Notes
     -----
@@ -75,6 +77,7 @@ def weight_standardization(w: Array, eps: float = 1e-6) -> tuple[Array, WeightSt
     """
     w = np.asarray(w)
     require_fan_in(w)
+    require_eps(eps)
     w_hat, inv_std, _, _ = standardize(w, tuple(range(1, w.ndim)), eps)
     return w_hat.astype(w.dtype), WeightStandardizationCache(w_hat, inv_std)
 
@@ -117,7 +120,8 @@ def scaled_weight_standardization(
     TypeError
         If `w` is not floating-point.
     ValueError
-        If a filter has fewer than two weights, or `gain` another shape.
+        If a filter has fewer than two weights, `gain` another shape, or `eps` is negative or not
+        finite.
 
     References
     ----------
@@ -127,7 +131,7 @@ def scaled_weight_standardization(
     w = np.asarray(w)
     require_fan_in(w, gain)
     w_hat, standardized = weight_standardization(as_statistics_dtype(w), eps)
-    scale = gamma * w[0].size ** -0.5
+    scale = gamma * math.prod(w.shape[1:]) ** -0.5
     y = scale * w_hat if gain is None else scale * w_hat * per_filter(gain, w)
     return y.astype(w.dtype), ScaledWeightStandardizationCache(standardized, scale, gain)
 
@@ -154,6 +158,7 @@ def per_filter(gain: Any, w: Any) -> Any:
 
 def require_fan_in(w: Any, gain: Any = None) -> None:
     """Refuse filters too small to have a variance, and a gain that has not one value for each."""
+    require_floats(w, {"gain": gain})
     shape = tuple(w.shape)
     if math.prod(shape[1:]) < 2:
         raise ValueError(

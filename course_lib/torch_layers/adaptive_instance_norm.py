@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.numpy_layers.adaptive_instance_norm import of_each, require_style, require_table
+from course_lib.numpy_layers.shapes import require_eps, require_floats
 from course_lib.torch_layers.moments import standardize
 
 
@@ -14,6 +15,7 @@ def adaptive_instance_norm(x: Tensor, style: Tensor, eps: float = 1e-5) -> Tenso
     the backward pass is autograd's.
     """
     require_style(x, style)
+    require_eps(eps)
     positions = tuple(range(2, x.ndim))
     x_hat, _ = standardize(x, positions, eps)
     _, stats = standardize(style, positions, eps)
@@ -30,6 +32,7 @@ def conditional_instance_norm(
     """
     is_integer = style.dtype in (torch.int32, torch.int64)
     require_table(x, style, weight, bias, is_integer)
+    require_eps(eps)
     x_hat, _ = standardize(x, tuple(range(2, x.ndim)), eps)
     # index_select and not weight[style], which takes -1 for the last style.
     scale, shift = weight.index_select(0, style), bias.index_select(0, style)
@@ -88,6 +91,7 @@ class ConditionalInstanceNorm2d(nn.Module):
 
 
 def _require_image(module: nn.Module, x: Tensor) -> None:
+    require_floats(x, {})
     if x.ndim != 4:
         raise ValueError(
             f"{type(module).__name__} expected x of shape (n, c, h, w), got {tuple(x.shape)}; "

@@ -1,16 +1,22 @@
-"""Batch normalization on tensors; the twin of `numpy_layers.batch_norm`."""
+"""Batch normalization on tensors; the twin of `numpy_layers.batch_norm`.
 
-import math
+Under `torch.func`, in training: `grad` and `jvp` work and move the running statistics in place,
+whether these are arguments (`functional_call`) or the module's own, where torch.nn's refuses the
+latter. `vmap` needs running statistics for each element, as torch.nn's does: stack the buffers.
+"""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_lib.numpy_layers.shapes import (
+    affine_per_channel,
     per_channel,
     require_channels,
+    require_layout,
     require_statistics,
     values_per_channel,
 )
+from course_lib.torch_layers.affine import _Affine
 from course_lib.torch_layers.moments import as_statistics_dtype, standardize
 
 
@@ -32,31 +38,47 @@ def batch_norm(
     memory = {"running_mean": running_mean, "running_var": running_var}
     require_channels(x, {**memory, "weight": weight, "bias": bias}, "batch_norm")
     require_statistics(x, running_mean, running_var, training)
+    if eps < 0:  # as torch; infinity and NaN pass there too
+        raise ValueError(f"expected eps of at least 0, got {eps}; 1e-5 is usual")
     if training:
         axes = (0, *range(2, x.ndim))
         x_hat, stats = standardize(x, axes, eps)
-        m = values_per_channel(x)
-        _update_running(running_mean, stats.mean, momentum)
-        _update_running(running_var, stats.var * (m / (m - 1)), momentum)
+        if m := values_per_channel(x):  # an empty batch says nothing
+            _update_running(running_mean, stats.mean, momentum)
+            _update_running(running_var, stats.var * (m / (m - 1)), momentum)
     else:
-        inv_std = torch.rsqrt(per_channel(as_statistics_dtype(running_var), x) + eps)
-        x_hat = (as_statistics_dtype(x) - per_channel(running_mean, x)) * inv_std
-    y = x_hat
-    if weight is not None:
-        y = y * per_channel(weight, x)
-    if bias is not None:
-        y = y + per_channel(bias, x)
-    return y.to(x.dtype)
+        x_hat = _standardize_by(x, running_mean, running_var, eps)
+    return affine_per_channel(x_hat, weight, bias).to(x.dtype)
+
+
+def _standardize_by(x: Tensor, running_mean: Tensor, running_var: Tensor, eps: float) -> Tensor:
+    """Return `x` (n, c, *s) standardized by the memory of each channel."""
+    inv_std = torch.rsqrt(per_channel(as_statistics_dtype(running_var), x) + eps)
+    return (as_statistics_dtype(x) - per_channel(running_mean, x)) * inv_std
 
 
 @torch.no_grad()
 def _update_running(running: Tensor | None, new: Tensor, momentum: float | Tensor) -> None:
     """Move `running` towards `new` in place, outside the graph."""
     if running is not None:
-        running.lerp_(new.reshape(-1).to(running.dtype), momentum)
+        _write(running, torch.lerp(running, new.reshape(-1).to(running.dtype), momentum))
 
 
-class _BatchNorm(nn.Module):
+def _write(buffer: Tensor, value: Tensor) -> None:
+    """Give `buffer` another value in place; under torch.func's grad and jvp too, by its alias."""
+    try:
+        buffer[...].copy_(value)
+    except RuntimeError as error:
+        if "vmap" not in str(error):
+            raise
+        raise RuntimeError(
+            "expected running statistics for each element that vmap maps over, got one for all; "
+            "pass stacked buffers through torch.func.functional_call, or use evaluation mode, or "
+            "track_running_stats=False"
+        ) from error
+
+
+class _BatchNorm(_Affine):
     """Parameters, buffers and the choice of statistics; subclasses name the ranks they take."""
 
     _version = 2  # torch's own: version 2 added num_batches_tracked to the state
@@ -82,12 +104,11 @@ class _BatchNorm(nn.Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         like = {"device": device, "dtype": dtype}
-        ones, zeros = torch.ones(num_features, **like), torch.zeros(num_features, **like)
-        self.register_parameter("weight", nn.Parameter(ones) if affine else None)
-        self.register_parameter("bias", nn.Parameter(zeros) if affine and bias else None)
+        self._create_affine(num_features, affine, affine and bias, **like)
         tracked = track_running_stats
-        self.register_buffer("running_mean", zeros.clone() if tracked else None)
-        self.register_buffer("running_var", ones.clone() if tracked else None)
+        zeros, ones = torch.zeros(num_features, **like), torch.ones(num_features, **like)
+        self.register_buffer("running_mean", zeros if tracked else None)
+        self.register_buffer("running_var", ones if tracked else None)
         count = torch.zeros((), dtype=torch.long, device=device)
         self.register_buffer("num_batches_tracked", count if tracked else None)
 
@@ -101,10 +122,7 @@ class _BatchNorm(nn.Module):
     def reset_parameters(self) -> None:
         """Forget the running statistics and return to γ = 1, β = 0."""
         self.reset_running_stats()
-        if self.weight is not None:
-            nn.init.ones_(self.weight)
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
+        super().reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize `x` with the batch's statistics in training, the running ones in evaluation."""
@@ -112,9 +130,6 @@ class _BatchNorm(nn.Module):
         self._check_eps()
         tracking = self.training and self.track_running_stats
         momentum = self._count_batch() if tracking else 0.0
-        if x.numel() == 0:  # as torch's: it says nothing, so only its count changes
-            constants = x.new_ones(2, self.num_features)
-            return batch_norm(x, *constants, self.weight, self.bias, eps=self.eps)
         use_buffers = tracking or not self.training
         return batch_norm(
             x,
@@ -129,24 +144,20 @@ class _BatchNorm(nn.Module):
 
     def _count_batch(self) -> float | Tensor:
         """Count this batch and return its weight: `momentum`, or 1/count for the plain mean."""
-        self.num_batches_tracked.add_(1)
+        _write(self.num_batches_tracked, self.num_batches_tracked + 1)
         if self.momentum is not None:
             return self.momentum
         # A tensor: as a number of Python's it would have no place in an exported graph.
         return 1.0 / self.num_batches_tracked.to(self.running_mean.dtype)
 
     def _check_shape(self, x: Tensor) -> None:
-        if x.ndim not in self.ranks or x.shape[1] != self.num_features:
-            raise ValueError(
-                f"{type(self).__name__} expected x of shape {self.layout} with "
-                f"c = {self.num_features}, got {tuple(x.shape)}; channels stand on axis 1"
-            )
+        name = type(self).__name__
+        require_layout(x, self.ranks, self.layout, self.num_features, name)
 
     def _check_eps(self) -> None:
-        if not 0 <= self.eps < math.inf or (self.training and self.eps == 0):
+        if self.training and self.eps == 0:
             raise ValueError(
-                f"expected a finite eps > 0, got {self.eps}; "
-                "without it a channel of equal values is 0 / 0 in training"
+                "expected eps > 0 in training, got 0; without it a channel of equal values is 0 / 0"
             )
 
     def extra_repr(self) -> str:

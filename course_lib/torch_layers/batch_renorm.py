@@ -1,12 +1,25 @@
-"""Batch renormalization on tensors; the twin of `numpy_layers.batch_renorm`."""
+"""Batch renormalization on tensors; the twin of `numpy_layers.batch_renorm`.
+
+Under `torch.func` its memory behaves as batch norm's: see `torch_layers.batch_norm`.
+"""
 
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_lib.numpy_layers.batch_renorm import RenormLimits, require_limits, require_memory
-from course_lib.numpy_layers.shapes import per_channel, require_channels, require_statistics
+from course_lib.numpy_layers.shapes import (
+    affine_per_channel,
+    per_channel,
+    require_channels,
+    require_eps,
+    require_layout,
+    require_momentum,
+    require_statistics,
+)
+from course_lib.torch_layers.affine import _Affine
+from course_lib.torch_layers.batch_norm import _write
 from course_lib.torch_layers.moments import as_statistics_dtype, standardize
 
 
@@ -47,6 +60,9 @@ def batch_renorm(
     require_channels(x, {**memory, "weight": weight, "bias": bias}, "batch_renorm")
     require_memory(running_mean, running_std)
     require_statistics(x, running_mean, running_std, training)
+    require_eps(eps)
+    require_momentum(momentum)
+    training = training and x.numel() > 0  # an empty batch says nothing
     wide = as_statistics_dtype(x)
     mean, std = (as_statistics_dtype(per_channel(value, x)) for value in memory.values())
     if training:
@@ -68,20 +84,16 @@ def batch_renorm(
         _move(running_std, momentum * (batch_std - std))
     else:
         y = (wide - mean) * (1 / std)
-    if weight is not None:
-        y = y * per_channel(weight, x)
-    if bias is not None:
-        y = y + per_channel(bias, x)
-    return y.to(x.dtype)
+    return affine_per_channel(y, weight, bias).to(x.dtype)
 
 
 @torch.no_grad()
 def _move(running: Tensor, change: Tensor) -> None:
     """Add to the memory in place, outside the graph."""
-    running.add_(change.reshape(-1).to(running.dtype))
+    _write(running, running + change.reshape(-1).to(running.dtype))
 
 
-class _BatchRenorm(nn.Module):
+class _BatchRenorm(_Affine):
     """Parameters, memory and the schedule; subclasses name the ranks they take."""
 
     ranks: tuple[int, ...]
@@ -104,25 +116,20 @@ class _BatchRenorm(nn.Module):
         self.affine = affine
         self.limits = limits
         like = {"device": device, "dtype": dtype}
-        ones, zeros = torch.ones(num_features, **like), torch.zeros(num_features, **like)
-        self.register_parameter("weight", nn.Parameter(ones) if affine else None)
-        self.register_parameter("bias", nn.Parameter(zeros) if affine else None)
-        self.register_buffer("running_mean", zeros.clone())
-        self.register_buffer("running_std", ones.clone())
+        self._create_affine(num_features, affine, affine, **like)
+        self.register_buffer("running_mean", torch.zeros(num_features, **like))
+        self.register_buffer("running_std", torch.ones(num_features, **like))
         count = torch.zeros((), dtype=torch.long, device=device)
         self.register_buffer("num_batches_tracked", count)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize `x`, in training within the limits that the schedule allows by now."""
-        if x.ndim not in self.ranks or x.shape[1] != self.num_features:
-            raise ValueError(
-                f"{type(self).__name__} expected x of shape {self.layout} with "
-                f"c = {self.num_features}, got {tuple(x.shape)}; channels stand on axis 1"
-            )
+        name = type(self).__name__
+        require_layout(x, self.ranks, self.layout, self.num_features, name)
         limits = RenormLimits(1.0, 0.0)
         if self.training:
             limits = self.limits(self.num_batches_tracked)
-            self.num_batches_tracked.add_(1)
+            _write(self.num_batches_tracked, self.num_batches_tracked + 1)
         memory = (self.running_mean, self.running_std)
         options = (self.training, self.momentum, self.eps, *limits)
         return batch_renorm(x, *memory, self.weight, self.bias, *options)

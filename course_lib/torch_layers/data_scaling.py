@@ -51,8 +51,9 @@ class _Tensors:
 
 def as_rows(x: Tensor, columns: int | None) -> Tensor:
     """Return `x` in float64, refusing what is not (n, `columns`) floats."""
-    arrays.require_rows(tuple(x.shape), columns)
-    return as_statistics_dtype(x).double()
+    wide = as_statistics_dtype(x).double()
+    arrays.require_rows(tuple(wide.shape), columns)
+    return wide
 
 
 class StandardScaler(_Tensors, arrays.StandardScaler):

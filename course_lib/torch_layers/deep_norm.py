@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from course_lib.numpy_layers.deep_norm import require_branch, require_trailing_axes
+from course_lib.numpy_layers.shapes import require_eps
 from course_lib.torch_layers.layer_norm import layer_norm
 from course_lib.torch_layers.moments import moments
 
@@ -20,8 +21,9 @@ def deep_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """Return ``layer_norm(alpha * x + g)``; arguments and errors are the NumPy twin's."""
-    require_branch(x.shape, g.shape)
+    require_branch(x, g)
     axes = require_trailing_axes(x, normalized_shape)
+    require_eps(eps)
     # Layer norm forgets the means: taken out before the sum, they cost it no digits.
     total = alpha * moments(x, axes).centered + moments(g, axes).centered
     return layer_norm(total, normalized_shape, weight, bias, eps).to(x.dtype)
@@ -47,7 +49,7 @@ class DeepNorm(nn.Module):
     def forward(self, x: Tensor, *args: Any, **options: Any) -> Tensor:
         """Add the branch to the scaled skip, then normalize."""
         g = self.sublayer(x, *args, **options)
-        require_branch(x.shape, g.shape)
+        require_branch(x, g)
         return self.norm(self.alpha * x + g)
 
     def extra_repr(self) -> str:

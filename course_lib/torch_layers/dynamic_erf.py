@@ -22,8 +22,8 @@ def dynamic_erf(
     Arguments, shapes and errors are those of `course_lib.numpy_layers.dynamic_erf`; the backward
     pass is autograd's.
     """
-    require_one_value("alpha", alpha)
-    require_one_value("shift", shift)
+    require_one_value("alpha", alpha, x)
+    require_one_value("shift", shift, x)
     require_affine(x, weight, bias, "dynamic_erf")
     alpha, shift = (as_statistics_dtype(value).reshape(()) for value in (alpha, shift))
     y = torch.erf(alpha * as_statistics_dtype(x) + shift)

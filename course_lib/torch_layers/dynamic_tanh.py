@@ -18,7 +18,7 @@ def dynamic_tanh(
     Arguments, shapes and errors are those of `course_lib.numpy_layers.dynamic_tanh`; the backward
     pass is autograd's.
     """
-    require_one_value("alpha", alpha)
+    require_one_value("alpha", alpha, x)
     require_affine(x, weight, bias, "dynamic_tanh")
     y = torch.tanh(as_statistics_dtype(alpha).reshape(()) * as_statistics_dtype(x))
     if weight is not None:

@@ -4,7 +4,13 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.numpy_layers.filter_response_norm import require_positions
-from course_lib.numpy_layers.shapes import per_channel, require_channels
+from course_lib.numpy_layers.shapes import (
+    affine_per_channel,
+    per_channel,
+    require_channels,
+    require_eps,
+    require_layout,
+)
 from course_lib.torch_layers.moments import as_statistics_dtype
 
 
@@ -24,13 +30,11 @@ def filter_response_norm(
     parameters = {"weight": weight, "bias": bias, "tau": tau, "learned_eps": learned_eps}
     require_channels(x, parameters, "filter_response_norm")
     require_positions(x)
+    require_eps(eps)
     wide, axes = as_statistics_dtype(x), tuple(range(2, x.ndim))
     floor = eps if learned_eps is None else eps + per_channel(learned_eps, x).abs()
-    y = wide * torch.rsqrt(wide.square().mean(axes, keepdim=True) + floor)
-    if weight is not None:
-        y = y * per_channel(weight, x)
-    if bias is not None:
-        y = y + per_channel(bias, x)
+    x_hat = wide * torch.rsqrt(wide.square().mean(axes, keepdim=True) + floor)
+    y = affine_per_channel(x_hat, weight, bias)
     if tau is not None:
         y = torch.maximum(y, per_channel(tau, x))
     return y.to(x.dtype)
@@ -64,11 +68,7 @@ class FilterResponseNorm2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize each channel of each example, in training and evaluation alike."""
-        if x.ndim != 4 or x.shape[1] != self.num_features:
-            raise ValueError(
-                f"FilterResponseNorm2d expected x of shape (n, c, h, w) with "
-                f"c = {self.num_features}, got {tuple(x.shape)}; channels stand on axis 1"
-            )
+        require_layout(x, (4,), "(n, c, h, w)", self.num_features, "FilterResponseNorm2d")
         parameters = (self.weight, self.bias, self.tau, self.learned_eps)
         return filter_response_norm(x, *parameters, self.eps)
 

@@ -1,10 +1,13 @@
-"""Ghost batch normalization on tensors; the twin of `numpy_layers.ghost_batch_norm`."""
+"""Ghost batch normalization on tensors; the twin of `numpy_layers.ghost_batch_norm`.
+
+Under `torch.func` its memory behaves as batch norm's: see `torch_layers.batch_norm`.
+"""
 
 import torch
 from torch import Tensor
 
 from course_lib.numpy_layers.ghost_batch_norm import require_virtual_batches
-from course_lib.numpy_layers.shapes import require_channels
+from course_lib.numpy_layers.shapes import require_channels, require_eps, require_momentum
 from course_lib.torch_layers.batch_norm import _BatchNorm, batch_norm
 
 
@@ -27,6 +30,8 @@ def ghost_batch_norm(
     memory = {"running_mean": running_mean, "running_var": running_var}
     require_channels(x, {**memory, "weight": weight, "bias": bias}, "ghost_batch_norm")
     require_virtual_batches(x, virtual_batch_size, training)
+    require_eps(eps)
+    require_momentum(momentum)
     options = (*memory.values(), weight, bias, training, momentum, eps)
     parts = x.split(virtual_batch_size) if training else (x,)
     return torch.cat([batch_norm(part, *options) for part in parts])
@@ -62,6 +67,9 @@ class GhostBatchNorm(_BatchNorm):
         """Normalize each virtual batch in training, `x` by the running statistics otherwise."""
         self._check_shape(x)
         require_virtual_batches(x, self.virtual_batch_size, self.training)
+        require_eps(self.eps)
+        if self.momentum is not None:
+            require_momentum(self.momentum)
         parts = x.split(self.virtual_batch_size) if self.training else (x,)
         batch_norm_of = super().forward
         return torch.cat([batch_norm_of(part) for part in parts])

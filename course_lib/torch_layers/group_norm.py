@@ -1,10 +1,11 @@
 """Group normalization on tensors; the twin of `numpy_layers.group_norm`."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_lib.numpy_layers.group_norm import require_divisor, require_groups, split_shape
-from course_lib.numpy_layers.shapes import per_channel
+from course_lib.numpy_layers.shapes import affine_per_channel
+from course_lib.torch_layers.affine import _Affine
 from course_lib.torch_layers.moments import standardize
 
 
@@ -23,15 +24,10 @@ def group_norm(
     require_groups(x, num_groups, {"weight": weight, "bias": bias})
     split = split_shape(x, num_groups)
     x_hat, _ = standardize(x.reshape(split), tuple(range(2, len(split))), eps)
-    y = x_hat.reshape(x.shape)
-    if weight is not None:
-        y = y * per_channel(weight, x)
-    if bias is not None:
-        y = y + per_channel(bias, x)
-    return y.to(x.dtype)
+    return affine_per_channel(x_hat.reshape(x.shape), weight, bias).to(x.dtype)
 
 
-class GroupNorm(nn.Module):
+class GroupNorm(_Affine):
     """Group norm over (n, c, *s); Wu & He (2018). Drop-in for torch.nn's."""
 
     def __init__(
@@ -51,18 +47,7 @@ class GroupNorm(nn.Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        like = {"device": device, "dtype": dtype}
-        weight = nn.Parameter(torch.ones(num_channels, **like))
-        zeros = nn.Parameter(torch.zeros(num_channels, **like))
-        self.register_parameter("weight", weight if affine else None)
-        self.register_parameter("bias", zeros if affine and bias else None)
-
-    def reset_parameters(self) -> None:
-        """Return to γ = 1, β = 0."""
-        if self.weight is not None:
-            nn.init.ones_(self.weight)
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
+        self._create_affine(num_channels, affine, affine and bias, device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize each example of `x`, the same way in training and in evaluation."""

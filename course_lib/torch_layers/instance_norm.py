@@ -1,4 +1,7 @@
-"""Instance normalization on tensors; the twin of `numpy_layers.instance_norm`."""
+"""Instance normalization on tensors; the twin of `numpy_layers.instance_norm`.
+
+Under `torch.func` its memory behaves as batch norm's: see `torch_layers.batch_norm`.
+"""
 
 import warnings
 
@@ -6,8 +9,8 @@ import torch
 from torch import Tensor
 
 from course_lib.numpy_layers.instance_norm import bessel, require_instances
-from course_lib.numpy_layers.shapes import per_channel
-from course_lib.torch_layers.batch_norm import _BatchNorm, batch_norm
+from course_lib.numpy_layers.shapes import affine_per_channel, require_floats
+from course_lib.torch_layers.batch_norm import _BatchNorm, _standardize_by, _update_running
 from course_lib.torch_layers.moments import standardize
 
 
@@ -28,23 +31,14 @@ def instance_norm(
     """
     memory = {"running_mean": running_mean, "running_var": running_var}
     require_instances(x, memory, {"weight": weight, "bias": bias}, use_input_stats)
-    if not use_input_stats:
-        return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
-    y, stats = standardize(x, tuple(range(2, x.ndim)), eps)
-    _update_running(running_mean, stats.mean, momentum)
-    _update_running(running_var, stats.var * bessel(x), momentum)
-    if weight is not None:
-        y = y * per_channel(weight, x)
-    if bias is not None:
-        y = y + per_channel(bias, x)
-    return y.to(x.dtype)
-
-
-@torch.no_grad()
-def _update_running(running: Tensor | None, new: Tensor, momentum: float) -> None:
-    """Move `running` in place towards the mean of the examples; an empty batch says nothing."""
-    if running is not None and len(new):
-        running.lerp_(new.mean(0).reshape(-1).to(running.dtype), momentum)
+    if use_input_stats:
+        x_hat, stats = standardize(x, tuple(range(2, x.ndim)), eps)
+        if x.numel():  # an empty batch says nothing
+            _update_running(running_mean, stats.mean.mean(0), momentum)
+            _update_running(running_var, (stats.var * bessel(x)).mean(0), momentum)
+    else:
+        x_hat = _standardize_by(x, running_mean, running_var, eps)
+    return affine_per_channel(x_hat, weight, bias).to(x.dtype)
 
 
 class _InstanceNorm(_BatchNorm):
@@ -83,6 +77,7 @@ class _InstanceNorm(_BatchNorm):
         return y if batched is x else y.squeeze(0)
 
     def _check_shape(self, x: Tensor) -> None:
+        require_floats(x, {})
         name = f"{type(self).__name__} expected x of shape {self.layout}"
         if x.ndim not in self.ranks:
             raise ValueError(f"{name}, got {tuple(x.shape)}; add or remove an axis of length 1")

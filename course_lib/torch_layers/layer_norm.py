@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from numbers import Integral
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_lib.numpy_layers.shapes import require_trailing
+from course_lib.torch_layers.affine import _Affine
 from course_lib.torch_layers.moments import standardize
 
 
@@ -31,7 +32,7 @@ def layer_norm(
     return y.to(x.dtype)
 
 
-class LayerNorm(nn.Module):
+class LayerNorm(_Affine):
     """Layer norm over the trailing `normalized_shape`; Ba et al. (2016). Drop-in for torch.nn's."""
 
     def __init__(
@@ -49,18 +50,8 @@ class LayerNorm(nn.Module):
         self.normalized_shape = tuple(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        like = {"device": device, "dtype": dtype}
-        weight = nn.Parameter(torch.ones(self.normalized_shape, **like))
-        zeros = nn.Parameter(torch.zeros(self.normalized_shape, **like))
-        self.register_parameter("weight", weight if elementwise_affine else None)
-        self.register_parameter("bias", zeros if elementwise_affine and bias else None)
-
-    def reset_parameters(self) -> None:
-        """Return to γ = 1, β = 0."""
-        if self.weight is not None:
-            nn.init.ones_(self.weight)
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
+        wanted = elementwise_affine, elementwise_affine and bias
+        self._create_affine(self.normalized_shape, *wanted, device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize each example of `x`, the same way in training and in evaluation."""

@@ -52,6 +52,11 @@ def moments(x: Tensor, axes: tuple[int, ...]) -> Moments:
 
 def as_statistics_dtype(x: Tensor) -> Tensor:
     """Return `x` in the precision of its statistics: at least float32."""
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"expected a floating-point tensor, got {type(x).__name__}; "
+            "convert it with torch.as_tensor"
+        )
     if not x.is_floating_point():
         raise TypeError(
             f"expected a floating-point tensor, got dtype {x.dtype}; convert it with x.float()"
@@ -60,6 +65,10 @@ def as_statistics_dtype(x: Tensor) -> Tensor:
 
 
 def standardize(x: Tensor, axes: tuple[int, ...], eps: float) -> tuple[Tensor, Moments]:
-    """Return ``(x - mean) / sqrt(var + eps)`` and the moments over `axes`."""
+    """Return ``(x - mean) / sqrt(var + eps)`` and the moments over `axes`; of nothing, nothing."""
+    if x.numel() == 0:
+        x_hat = as_statistics_dtype(x).clone()
+        zeros = x_hat.sum(axes, keepdim=True)
+        return x_hat, Moments(zeros, zeros, x_hat)
     stats = moments(x, axes)
     return stats.centered * torch.rsqrt(stats.var + eps), stats

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.numpy_layers.query_key_norm import require_heads
+from course_lib.numpy_layers.shapes import require_eps
 from course_lib.torch_layers.moments import as_statistics_dtype
 from course_lib.torch_layers.normalize import normalize
 
@@ -17,6 +18,7 @@ def query_key_norm(q: Tensor, k: Tensor, g: Tensor, eps: float = 1e-12) -> Tenso
     backward pass is autograd's.
     """
     require_heads(q, k, g)
+    require_eps(eps)
     queries, keys = (normalize(as_statistics_dtype(x), dim=-1, eps=eps) for x in (q, k))
     cosines = queries @ keys.transpose(-1, -2)
     return (as_statistics_dtype(g).reshape(()) * cosines).to(q.dtype)

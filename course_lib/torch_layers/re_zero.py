@@ -12,8 +12,8 @@ from course_lib.torch_layers.moments import as_statistics_dtype
 
 def re_zero(x: Tensor, g: Tensor, weight: Tensor) -> Tensor:
     """Return ``x + weight * g``; arguments and errors are the NumPy twin's."""
-    require_branch(x.shape, g.shape)
-    require_scalar(weight.shape)
+    require_branch(x, g)
+    require_scalar(weight, x)
     return (as_statistics_dtype(x) + weight * as_statistics_dtype(g)).to(x.dtype)
 
 

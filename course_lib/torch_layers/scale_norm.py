@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.numpy_layers.scale_norm import require_scale
+from course_lib.numpy_layers.shapes import require_eps, require_floats
 from course_lib.torch_layers.moments import as_statistics_dtype
 
 
@@ -16,6 +17,7 @@ def scale_norm(x: Tensor, g: Tensor | None = None, eps: float = 1e-5) -> Tensor:
     pass is autograd's.
     """
     require_scale(x, g)
+    require_eps(eps)
     wide = as_statistics_dtype(x)
     # The floor comes before the root: at 0 the slope of the root is infinite.
     squares = wide.square().sum(-1, keepdim=True).clamp(min=eps**2)
@@ -55,6 +57,7 @@ class ScaleNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize each vector of `x`, the same way in training and in evaluation."""
+        require_floats(x, {})
         if x.ndim == 0 or x.shape[-1] != self.num_features:
             raise ValueError(
                 f"ScaleNorm expected x of shape (*b, {self.num_features}), got {tuple(x.shape)}; "

@@ -1,11 +1,18 @@
-"""Switchable normalization on tensors; the twin of `numpy_layers.switchable_norm`."""
+"""Switchable normalization on tensors; the twin of `numpy_layers.switchable_norm`.
+
+Under `torch.func` its memory behaves as batch norm's: see `torch_layers.batch_norm`.
+"""
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.numpy_layers.shapes import (
+    affine_per_channel,
     per_channel,
     require_channels,
+    require_eps,
+    require_layout,
+    require_momentum,
     require_statistics,
     values_per_channel,
 )
@@ -35,6 +42,8 @@ def switchable_norm(
     require_images(x, mean_weight, var_weight)
     require_channels(x, {**memory, "weight": weight, "bias": bias}, "switchable_norm")
     require_statistics(x, running_mean, running_var, training)
+    require_eps(eps)
+    require_momentum(momentum)
     stats = [moments(x, axes) for axes in (SCOPES if training else SCOPES[:2])]
     var, centered = [part.var for part in stats], [part.centered for part in stats]
     if training:
@@ -50,12 +59,8 @@ def switchable_norm(
     total = sum(p * part for p, part in zip(var_share.unbind(), var, strict=True))
     # The shares sum to 1: x minus the weighted mean is the weighted mean of what is centred.
     moved = sum(p * part for p, part in zip(mean_share.unbind(), centered, strict=True))
-    y = moved * torch.rsqrt(total + eps)
-    if weight is not None:
-        y = y * per_channel(weight, x)
-    if bias is not None:
-        y = y + per_channel(bias, x)
-    return y.to(x.dtype)
+    x_hat = moved * torch.rsqrt(total + eps)
+    return affine_per_channel(x_hat, weight, bias).to(x.dtype)
 
 
 class SwitchableNorm2d(nn.Module):
@@ -83,11 +88,7 @@ class SwitchableNorm2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize `x`; in evaluation the batch's part comes from the running statistics."""
-        if x.ndim != 4 or x.shape[1] != self.num_features:
-            raise ValueError(
-                f"SwitchableNorm2d expected x of shape (n, c, h, w) with "
-                f"c = {self.num_features}, got {tuple(x.shape)}; channels stand on axis 1"
-            )
+        require_layout(x, (4,), "(n, c, h, w)", self.num_features, "SwitchableNorm2d")
         memory, shares = (self.running_mean, self.running_var), (self.mean_weight, self.var_weight)
         options = (self.weight, self.bias, self.training, self.momentum, self.eps)
         return switchable_norm(x, *memory, *shares, *options)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.autograd.function import once_differentiable
 
-from course_lib.numpy_layers.shapes import per_channel, require_channels
+from course_lib.numpy_layers.shapes import affine_per_channel, per_channel, require_channels
 from course_lib.torch_layers.batch_norm import _BatchNorm, _update_running, batch_norm
 from course_lib.torch_layers.moments import as_statistics_dtype, moments
 
@@ -53,11 +53,7 @@ def sync_batch_norm(
     y, mean, unbiased_var = _Standardize.apply(x, eps, process_group)
     _update_running(running_mean, mean, momentum)
     _update_running(running_var, unbiased_var, momentum)
-    if weight is not None:
-        y = y * per_channel(weight, x)
-    if bias is not None:
-        y = y + per_channel(bias, x)
-    return y.to(x.dtype)
+    return affine_per_channel(y, weight, bias).to(x.dtype)
 
 
 class _Standardize(torch.autograd.Function):

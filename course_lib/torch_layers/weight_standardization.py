@@ -1,10 +1,12 @@
 """Weight standardization on tensors, as parametrizations and as convolutions."""
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from course_lib.numpy_layers.shapes import require_eps
 from course_lib.numpy_layers.weight_standardization import per_filter, require_fan_in
 from course_lib.torch_layers.moments import as_statistics_dtype, standardize
 
@@ -16,6 +18,7 @@ def weight_standardization(w: Tensor, eps: float = 1e-6) -> Tensor:
     backward pass is autograd's.
     """
     require_fan_in(w)
+    require_eps(eps)
     return standardize(w, tuple(range(1, w.ndim)), eps)[0].to(w.dtype)
 
 
@@ -28,7 +31,9 @@ def scaled_weight_standardization(
     the backward pass is autograd's.
     """
     require_fan_in(w, gain)
-    y = weight_standardization(as_statistics_dtype(w), eps) * (gamma * w[0].numel() ** -0.5)
+    y = weight_standardization(as_statistics_dtype(w), eps) * (
+        gamma * math.prod(w.shape[1:]) ** -0.5
+    )
     return (y if gain is None else y * per_filter(gain, w)).to(w.dtype)
 
 
