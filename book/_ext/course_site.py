@@ -1,5 +1,7 @@
 """What the site needs beyond the theme: text alternatives enforced, third parties kept out."""
 
+import hashlib
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,6 +11,8 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
+# The script of one kind of figure, the same on every page; see course_lib/explore.
+EXPLORABLE = re.compile(r"<script>(\(\(\)=>\{'use strict';const NAME=\"(\w+)\".*?)</script>", re.S)
 REDIRECT = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
@@ -83,11 +87,18 @@ def place(node: nodes.Node) -> nodes.Node:
     return node
 
 
+def stands_in_for_html(image: nodes.image) -> bool:
+    """Say whether the site shows HTML in the picture's place: one output, in several forms."""
+    form = image.parent
+    forms = form.parent.children if isinstance(form, nodes.container) and form.parent else []
+    return any(getattr(one, "attributes", {}).get("mime_type") == "text/html" for one in forms)
+
+
 def require_text_alternatives(app: Sphinx, doctree: nodes.document) -> None:
     """Warn of every picture on a page that a screen reader would pass over."""
     repair = "say in it what the picture shows (in a notebook: cell metadata mystnb.image.alt)"
     for image in doctree.findall(nodes.image):
-        if fault := image_fault(image):
+        if not stands_in_for_html(image) and (fault := image_fault(image)):
             logger.warning("%s; %s", fault, repair, location=place(image))
     for raw in doctree.findall(nodes.raw):
         for fault in html_faults(raw.astext()) if "html" in raw.get("format", "") else []:
@@ -111,6 +122,21 @@ def has_math(doctree: nodes.document | None) -> bool:
     return doctree is not None and any(isinstance(node, kinds) for node in doctree.findall())
 
 
+def share_scripts(body: str, folder: Path) -> tuple[str, list[str]]:
+    """Move the scripts of a page's explorable figures into `folder`, each kind once.
+
+    Returns the page's body without them, and the names of the files.
+    """
+    files = []
+    for script, name in dict.fromkeys(EXPLORABLE.findall(body)):
+        digest = hashlib.sha256(script.encode()).hexdigest()[:12]
+        files.append(f"{name}.{digest}.js")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / files[-1]).write_text(script, encoding="utf8")
+        body = body.replace(f"<script>{script}</script>", "")
+    return body, files
+
+
 def mend_page(
     app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None
 ) -> None:
@@ -122,7 +148,11 @@ def mend_page(
         context[kind] = [file for file in files if not names_any(file.filename, unneeded)]
     body = context.get("body", "")
     # docutils writes a role that ARIA has withdrawn.
-    context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
+    body = body.replace('role="doc-biblioentry"', 'role="listitem"')
+    body, files = share_scripts(body, Path(app.outdir, "_static", "explore"))
+    addresses = (context["pathto"](f"_static/explore/{file}", 1) for file in files)
+    tags = (f'<script defer src="{address}"></script>' for address in addresses)
+    context["body"] = body + "".join(tags)
 
 
 def complete_root(app: Sphinx, error: Exception | None) -> None:

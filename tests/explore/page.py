@@ -1,0 +1,103 @@
+"""A page with figures in the system's browser, and what the tests ask of it."""
+
+import itertools
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, Route, sync_playwright
+
+from course_lib.explore import explorable
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = ("--no-sandbox", "--disable-quic", "--disable-background-networking", "--no-first-run")
+ORIGIN = "http://explore.test/"
+CARD = "document.querySelectorAll('.course-explore')[0].shadowRoot.querySelector('.card')"
+STARTED = "[...document.querySelectorAll('.course-explore')].every((one) => one.shadowRoot)"
+# Two frames: a change is drawn in the next one.
+SETTLED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start the system's browser; without one, skip here and fail in CI."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    with sync_playwright() as playwright:
+        try:
+            where = {"executable_path": path} if path else {"channel": "chrome"}
+            browser = playwright.chromium.launch(args=QUIET, **where)
+        except Error as error:
+            refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+            refuse(f"chromium (see apt.txt) does not start: {error.message.splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+def document(*figures: str, theme: str = 'data-theme="light"') -> str:
+    """Return a page of the figures' HTML."""
+    return (
+        f'<!DOCTYPE html><html lang="en" {theme}><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><title>A page</title>'
+        f"<body style='margin:8px'><h2>A heading</h2>{''.join(figures)}"
+    )
+
+
+def show(page: Page, *figures: str, **options: str) -> list[str]:
+    """Open a page of figures; return the list that collects its errors and requests."""
+    faults: list[str] = []
+    page.on("console", lambda said: faults.append(said.text))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda request: faults.append(request.url))
+    page.set_content(document(*figures, **options))
+    page.wait_for_function(STARTED, timeout=5000)
+    page.evaluate(SETTLED)
+    faults[:] = [one for one in faults if not one.startswith("data:")]
+    return faults
+
+
+def settled(page: Page) -> str:
+    """Wait until the page is drawn; return the first figure's card, and what HTML leaves out."""
+    page.evaluate(SETTLED)
+    inputs = "[...card.querySelectorAll('input')].map((one) => [one.value, one.checked])"
+    return page.evaluate(f"((card) => card.outerHTML + JSON.stringify({inputs}))({CARD})")
+
+
+def modules(page: Page) -> None:
+    """Let the page import the figures' formulas, as they are in the package."""
+
+    def answer(route: Route) -> None:
+        name = route.request.url.removeprefix(ORIGIN)
+        if name.endswith(".mjs"):
+            kind, body = "text/javascript", explorable.read(name)
+        else:
+            kind, body = "text/html", "<!DOCTYPE html><title>Formulas</title>"
+        route.fulfill(body=body, content_type=f"{kind}; charset=utf-8")
+
+    page.route(f"{ORIGIN}**", answer)
+    page.goto(ORIGIN)
+
+
+def formula(page: Page, figure: str, code: str, **given: object) -> object:
+    """Return the value of a JavaScript expression of module `m` and the data `d`."""
+    wrapper = (
+        "async ([name, code, d]) => new Function('m', 'n', 'd', `return (${code})`)"
+        "(await import(`./${name}.math.mjs`), await import('./numbers.math.mjs'), d)"
+    )
+    return page.evaluate(wrapper, [figure, code, given])
+
+
+def positions(page: Page, name: str, code: str, **values: list) -> list[tuple[dict, object]]:
+    """Return every combination of the values with what the expression of `state` says there.
+
+    A value `x` is the same for all, as `d.x`.
+    """
+    x = values.pop("x", None)
+    states = [dict(zip(values, one, strict=True)) for one in itertools.product(*values.values())]
+    found = formula(page, name, f"d.states.map((state) => ({code}))", states=states, x=x)
+    for said in found:
+        words = said if isinstance(said, str) else said[0]
+        assert not re.search("NaN|Infinity|undefined|null|object|−0\\.0+\\b", words), words
+    return list(zip(states, found, strict=True))
