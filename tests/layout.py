@@ -22,7 +22,8 @@ TORCHS_NORMS = re.compile(
 ORDINAL = re.compile(
     r"^\d|(^|[_-])(ch|chapter|part|lesson|week|unit|section)?[_-]?\d+([_-]|$)", re.I
 )
-LONGEST_FILE, LARGEST_PACKAGE = 250, 10_000
+LONGEST_FILE, LARGEST_PACKAGE = 250, 11_500
+QUESTIONS = "course_lib/grading/checks", "course_lib/grading/answers"  # they grow with the chapters
 LONGEST_CELL, LONGEST_FOLDED_CELL = 15, 40  # a folded cell draws one figure
 
 
@@ -144,9 +145,16 @@ def oversized_files(root: Path) -> list[str]:
         for path, lines in sizes.items()
         if lines > LONGEST_FILE and path.name != "__init__.py"  # those are lists of names
     ]
-    package = sum(lines for path, lines in sizes.items() if root / "course_lib" in path.parents)
+    banks = {root / folder for folder in QUESTIONS}
+    package = sum(
+        lines
+        for path, lines in sizes.items()
+        if root / "course_lib" in path.parents and not banks.intersection(path.parents)
+    )
     if package > LARGEST_PACKAGE:
-        found.append(f"course_lib has {package} lines, at most {LARGEST_PACKAGE}")
+        found.append(
+            f"course_lib has {package} lines without its questions, at most {LARGEST_PACKAGE}"
+        )
     return found
 
 

@@ -117,6 +117,12 @@ def test_fault_is_named(house, rule, path, text, words):
 
 
 def test_package_past_its_size_is_named(house):
-    for number in range(41):
+    for number in range(47):
         write(house / f"course_lib/lab/part_{'x' * number}.py", "x = 1\n" * 245)
-    assert any(line.startswith("course_lib has 10") for line in layout.oversized_files(house))
+    assert any(line.startswith("course_lib has 11") for line in layout.oversized_files(house))
+
+
+def test_questions_do_not_count_towards_the_package(house):
+    for number in range(47):
+        write(house / f"course_lib/grading/checks/part_{'x' * number}.py", "x = 1\n" * 245)
+    assert not layout.oversized_files(house)

@@ -12,14 +12,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("course_lib", "book/data", "constraints.txt")  # what an executed notebook depends on
 PAGES = ("_config.yml", "_toc.yml", "book", "exercises", "solutions", "tools/book.py")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+EXECUTED = ("book", "solutions")  # the exercises' checks fail until the reader has solved them
+SECONDS_A_CELL = 300
 CACHES = {"__pycache__", ".ipynb_checkpoints", "_build"}
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-EXECUTED = re.compile(r"(?P<page>\S+): Executed notebook in (?P<seconds>[\d.]+) seconds")
 FAULT = re.compile(r"(\S+: )?(WARNING|ERROR|CRITICAL|SEVERE): |[\w.]+(Error|Exception|Failed): \S")
 CELL_LINE = re.compile(r"(?<=\.ipynb):(\d+)(\d{4}):")  # MyST-NB numbers cell 5, line 2 as 50002
 SHOWN = 20
@@ -58,13 +61,40 @@ def drop_stale_executions(root: Path, build: Path) -> None:
         stamp.write_text(code, encoding="utf8")
 
 
+def execute_notebooks(root: Path, build: Path) -> None:
+    """Fill the builder's cache with what it lacks, one notebook a core.
+
+    A notebook that fails is left out: the builder meets it again, and reports it as its own.
+    """
+    from jupyter_cache import get_cache
+    from jupyter_cache.executors.utils import create_cache_bundle, single_nb_execution
+
+    cache = get_cache(build / ".jupyter_cache")
+    paths = [path for path in files(root, EXECUTED) if path.suffix == ".ipynb"]
+    records = [cache.add_nb_to_project(str(path)) for path in paths]
+    missing = {record.pk for record in cache.list_unexecuted()}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = {}
+        for record in records:
+            if record.pk in missing:
+                notebook = cache.get_project_notebook(record.pk)
+                here = str(Path(record.uri).parent)
+                job = pool.submit(single_nb_execution, notebook.nb, here, SECONDS_A_CELL, False)
+                jobs[job] = notebook
+        for job in as_completed(jobs):
+            if job.exception() is None and job.result().err is None:
+                notebook, seconds = jobs[job], job.result().time
+                bundle = create_cache_bundle(notebook, None, None, seconds, None)
+                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+                page = Path(notebook.uri).relative_to(root).as_posix()
+                print(f"book: {page} executed in {seconds:.1f} s", flush=True)
+
+
 def run_builder(root: Path, log: Path) -> tuple[int, list[str]]:
-    """Run Jupyter Book, show each execution as it ends, and return status and output lines."""
+    """Run Jupyter Book and return status and output lines."""
     jupyter_book = Path(sys.executable).with_name("jupyter-book")
     command = [jupyter_book, "build", ".", "-W", "-n", "--keep-going"]
-    # One thread a kernel: figures do not depend on the number of cores.
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    environ = {**os.environ, **threads, "PYTHONIOENCODING": "utf8"}
+    environ = {**os.environ, "PYTHONIOENCODING": "utf8"}
     lines = []
     with subprocess.Popen(
         command,
@@ -78,8 +108,6 @@ def run_builder(root: Path, log: Path) -> tuple[int, list[str]]:
         for raw in process.stdout:
             line = ANSI.sub("", raw).rstrip().replace(f"{root}{os.sep}", "")
             lines.append(line)
-            if executed := EXECUTED.search(line):
-                print(f"book: {executed['page']} executed in {executed['seconds']} s", flush=True)
     log.write_text("\n".join(lines) + "\n", encoding="utf8")
     return process.returncode, lines
 
@@ -110,7 +138,10 @@ def build_site(root: Path) -> int:
         for stale in ("html", ".doctrees"):
             shutil.rmtree(build / stale, ignore_errors=True)
         drop_stale_executions(root, build)
-        print("book: reading every page, executing the notebooks that changed", flush=True)
+        # One thread a kernel: figures do not depend on the number of cores.
+        os.environ.update(dict.fromkeys(THREADS, "1"))
+        print("book: executing the notebooks that changed, then reading every page", flush=True)
+        execute_notebooks(root, build)
         log = build / "book.log"
         status, lines = run_builder(root, log)
         if status != 0:
