@@ -1,11 +1,12 @@
 """Signals in deep random nets: the simulation, its theory, and the exercise's checks."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from mutants import mutate
+from mutants import assert_seen, planted
 
 from course_lib.grading.answers import signal_propagation as answers
 from course_lib.grading.check import CheckFailed, check, load_question
@@ -64,20 +65,19 @@ def test_forward_and_backward_match_autograd(name, seed):
     assert_all_close(signals.backward(upstream, ours, weights, act), deltas)
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
+gradients = partial(test_forward_and_backward_match_autograd, 0, "tanh")
+
+
+@planted(
+    ("slope of the net's tanh", "lab.signals", right, wrong, gradients)
+    for right, wrong in [
         ("act.slope(z)", "act.slope(act.value(z))"),
         ("act.slope(z)", "1"),
         ("deltas[::-1]", "deltas"),
-    ],
+    ]
 )
-def test_the_gradient_test_sees_a_wrong_backward(old, new):
-    x, upstream, weights, biases, name = random_net(0, "tanh")
-    pre, deltas = torch_gradients(x, upstream, weights, biases, name)
-    wrong = mutate(signals.backward, old, new)(upstream, pre, weights, signals.ACTIVATIONS[name])
-    with pytest.raises(AssertionError):
-        assert_all_close(wrong, deltas)
+def test_planted_error_is_seen(monkeypatch, where, right, wrong, claim):
+    assert_seen(monkeypatch, where, right, wrong, claim)
 
 
 @pytest.mark.parametrize("name", TORCH)
