@@ -29,10 +29,12 @@ FLOAT32 = {"rtol": 1e-4, "atol": 1e-4}  # sums of up to 640 values in any order
 @pytest.fixture(autouse=True)
 def exact_products():
     """Keep matrix products and convolutions in float32, where CUDA would take TF32."""
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    yield
-    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    # A context, since torch's testing module forbids to set the flags themselves.
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
+    torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def on(device, label, training, dtype):

@@ -86,7 +86,7 @@ SHARED = [
     (("statistics detached", "torch_layers.moments", "keepdim=True)\n    return", "keepdim=True).detach()\n    return", twins), [*ON_MOMENTS, "switchable_norm"]),
     (("E[x^2] - E[x]^2", MOMENTS, VAR, "np.square(x).mean(axes, keepdims=True) - rough_mean**2", far), ["ghost_batch_norm", "weight_standardization", "switchable_norm"]),
     (("statistics in half precision", MOMENTS, WIDE, "x.dtype", half), ["deep_norm", "ghost_batch_norm", "switchable_norm", "weight_standardization"]),
-    (("integers truncated", MOMENTS, FLOATS, "if False", integers), sorted(ARGUMENTS.keys() - {"batch_norm", "group_norm", "layer_norm", "rms_norm"})),
+    (("integers truncated", MOMENTS, FLOATS, "if False", integers), sorted(ARGUMENTS.keys() - {"batch_norm", "group_norm", "layer_norm", "rms_norm", "scaled_weight_standardization"})),
     (("argument changed in place", MOMENTS, "centered = x - rough_mean", "centered = np.subtract(x, rough_mean, out=x)", kept), ["deep_norm", "ghost_batch_norm", "weight_standardization"]),
 ]  # fmt: skip
 

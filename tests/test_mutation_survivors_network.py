@@ -25,10 +25,10 @@ def test_defaults_of_the_convolution_are_torchs():
     assert network.conv2d(IMAGES, KERNELS)[0].shape == (2, 4, 3, 3)
 
 
-@pytest.mark.parametrize("layer", [network.Conv2d(3, 4, (3, 3), RNG), network.Linear(27, 4, RNG)])
-def test_start_fills_torchs_bounds_on_both_sides(layer):
+@pytest.mark.parametrize(("layer", "shape"), [("Conv2d", (3, 4, (3, 3))), ("Linear", (27, 4))])
+def test_start_fills_torchs_bounds_on_both_sides(layer, shape):
     bound = 27**-0.5
-    for parameter in layer.parameters:
+    for parameter in getattr(network, layer)(*shape, RNG).parameters:
         assert -bound <= parameter.min() < 0 < parameter.max() <= bound
 
 

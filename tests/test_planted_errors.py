@@ -37,7 +37,7 @@ APPLIES = {
     "input gradient without the x̂ term": DIVIDED,
     "weight left out of the input gradient": AFFINE,
     "wrong axes": LAYERS - {"re_zero"},
-    "γ or β ignored": AFFINE - {"adaptive_gradient_clipping"},
+    "γ or β ignored": AFFINE,
     "E[x²] − E[x]²": (CENTRED | {"data_scaling"})
     - {"batch_renorm", "deep_norm", "sync_batch_norm"},
     "statistics in half precision": LAYERS - FACTORS - {"whitening"},

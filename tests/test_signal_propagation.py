@@ -65,14 +65,14 @@ def test_forward_and_backward_match_autograd(name, seed):
     assert_all_close(signals.backward(upstream, ours, weights, act), deltas)
 
 
-gradients = partial(test_forward_and_backward_match_autograd, 0, "tanh")
+gradients = partial(test_forward_and_backward_match_autograd, "tanh", 0)
 
 
 @planted(
     ("slope of the net's tanh", "lab.signals", right, wrong, gradients)
     for right, wrong in [
-        ("act.slope(z)", "act.slope(act.value(z))"),
-        ("act.slope(z)", "1"),
+        ("* act.slope(z))", "* act.slope(act.value(z)))"),
+        ("* act.slope(z))", ")"),
         ("deltas[::-1]", "deltas"),
     ]
 )
