@@ -21,6 +21,7 @@ PAGES = ("_config.yml", "_toc.yml", "book", "exercises", "solutions", "tools/boo
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 EXECUTED = ("book", "solutions")  # the exercises' checks fail until the reader has solved them
 SECONDS_A_CELL = 300
+QUIET = ["--IPKernelApp.log_level=40"]  # errors only: each kernel would warn that it uses TCP
 CACHES = {"__pycache__", ".ipynb_checkpoints", "_build"}
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 FAULT = re.compile(r"(\S+: )?(WARNING|ERROR|CRITICAL|SEVERE): |[\w.]+(Error|Exception|Failed): \S")
@@ -79,7 +80,14 @@ def execute_notebooks(root: Path, build: Path) -> None:
             if record.pk in missing:
                 notebook = cache.get_project_notebook(record.pk)
                 here = str(Path(record.uri).parent)
-                job = pool.submit(single_nb_execution, notebook.nb, here, SECONDS_A_CELL, False)
+                job = pool.submit(
+                    single_nb_execution,
+                    notebook.nb,
+                    here,
+                    SECONDS_A_CELL,
+                    allow_errors=False,
+                    extra_arguments=QUIET,
+                )
                 jobs[job] = notebook
         for job in as_completed(jobs):
             if job.exception() is None and job.result().err is None:
