@@ -8,8 +8,13 @@ from torch import nn
 from course_lib.lab.deep_nets import DeepNets, rate_range, score, train_deep
 from course_lib.lab.training import shuffled_batches
 
-BATCH = lambda channels, nets: nn.BatchNorm1d(channels)  # noqa: E731
-GROUP = lambda channels, nets: nn.GroupNorm(nets, channels)  # noqa: E731
+
+def batch(channels, nets):
+    return nn.BatchNorm1d(channels)
+
+
+def group(channels, nets):
+    return nn.GroupNorm(nets, channels)
 
 
 def data(n=24, copies=None):
@@ -71,7 +76,7 @@ def test_net_trains_as_it_does_alone(index, own):
     torch.testing.assert_close(nets(torch.as_tensor(x))[index], single(xs), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("norm", [BATCH, GROUP])
+@pytest.mark.parametrize("norm", [batch, group])
 def test_net_with_a_norm_does_not_feel_the_others(norm):
     x, y = data()
     together = train_deep(model(norm), x, y, steps=4, batch_size=8)
@@ -82,7 +87,7 @@ def test_net_with_a_norm_does_not_feel_the_others(norm):
 
 def test_whole_takes_statistics_from_all_and_the_loss_from_the_batch():
     x, y = data()
-    nets, seen = model(BATCH), []
+    nets, seen = model(batch), []
     nets.norms[0].register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     before = train_deep(model(), x, y, steps=3, batch_size=8)
     after = train_deep(model(), x, y, steps=3, batch_size=8, whole=True)
@@ -94,7 +99,7 @@ def test_whole_takes_statistics_from_all_and_the_loss_from_the_batch():
 def test_gain_decay_adds_its_gradient():
     x, y = data()
     gains = [
-        train_deep(model(BATCH), x, y, steps=1, gain_decay=decay, batch_size=8).norms[1].weight
+        train_deep(model(batch), x, y, steps=1, gain_decay=decay, batch_size=8).norms[1].weight
         for decay in (0.0, 0.2)
     ]
     rates = torch.tensor([0.1, 0.3])[None, :, None, None].expand(2, 2, 2, 5).flatten()
@@ -103,7 +108,7 @@ def test_gain_decay_adds_its_gradient():
 
 def test_score_uses_the_statistics_of_the_training_set_and_no_dropout():
     x, y = data()
-    nets = train_deep(model(BATCH, dropout=0.5), x, y, steps=2, batch_size=8)
+    nets = train_deep(model(batch, dropout=0.5), x, y, steps=2, batch_size=8)
     found = score(nets, x, x, y)
     assert nets.dropout == 0.5
     nets.dropout = 0.0
