@@ -106,17 +106,24 @@ def test_gain_decay_adds_its_gradient():
     torch.testing.assert_close(gains[1], gains[0] - 0.2 * rates)  # the gains began at 1
 
 
-def test_score_uses_the_statistics_of_the_training_set_and_no_dropout():
+def test_score_uses_the_statistics_of_the_training_set():
+    x, y = data()
+    nets = train_deep(model(batch), x, y, steps=2, batch_size=8)
+    score(nets, x, x[:3], y[:3])
+    z = torch.as_tensor(x) @ nets.weights[0] + nets.biases[0]
+    torch.testing.assert_close(nets.norms[0].running_mean, z.mean(1).flatten())
+    torch.testing.assert_close(nets.norms[0].running_var, z.var(1).flatten())
+
+
+def test_score_is_that_of_the_net_in_evaluation_without_dropout():
     x, y = data()
     nets = train_deep(model(batch, dropout=0.5), x, y, steps=2, batch_size=8)
     found = score(nets, x, x, y)
     assert nets.dropout == 0.5
-    nets.dropout = 0.0
-    logits = nets.train()(torch.as_tensor(x))  # all of x at once: the same statistics, but ...
-    right = (logits.argmax(-1) == torch.as_tensor(y)).double().mean(-1)
-    # ... running_var is the unbiased one.
-    np.testing.assert_allclose(found.accuracy, right, atol=1.5 / 24)
-    assert found.loss.shape == nets.shape
+    logits = nets.eval()(torch.as_tensor(x))[1, 0, 1]
+    labels = torch.as_tensor(y)
+    assert found.accuracy[1, 0, 1] == (logits.argmax(-1) == labels).double().mean().item()
+    assert found.loss[1, 0, 1] == pytest.approx(nn.functional.cross_entropy(logits, labels).item())
 
 
 def test_dropout_is_drawn_from_the_seed_and_leaves_the_global_state():
