@@ -1,4 +1,4 @@
-"""Gradients of a function of any number of arrays: by autograd, and by the slope they predict."""
+"""Gradients of a function of arrays, or of a module: by autograd, and by the slope they predict."""
 
 from collections.abc import Callable, Sequence
 
@@ -44,3 +44,17 @@ def assert_predicts_slope(
     parts = [float(np.sum(g * d)) for g, d in zip(gradients, along, strict=True)]
     error = abs(measured - sum(parts))
     assert error <= 1e-7 * max(map(abs, parts)), f"slope {measured:.9g}, predicted {sum(parts):.9g}"
+
+
+def step(module: torch.nn.Module, x: torch.Tensor, dy: torch.Tensor) -> list[torch.Tensor]:
+    """Run a module forward and backward; return the output and every gradient."""
+    x = x.clone().requires_grad_()
+    module.zero_grad()
+    y = module(x)
+    y.backward(dy)
+    return [y.detach(), x.grad, *(parameter.grad for parameter in module.parameters())]
+
+
+def channels_last(image: np.ndarray) -> np.ndarray:
+    """Return the same (n, c, h, w) with the channels of a pixel side by side in memory."""
+    return np.ascontiguousarray(image.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)

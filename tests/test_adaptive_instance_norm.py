@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from outcomes import assert_near
-from pullbacks import assert_predicts_slope, assert_same, autograd
+from pullbacks import assert_predicts_slope, assert_same, autograd, channels_last
 from torch.nn import functional as F
 
 NUMPY, TWIN = "numpy_layers.adaptive_instance_norm", "torch_layers.adaptive_instance_norm"
@@ -199,7 +199,7 @@ def test_float32_is_accurate_at_every_mean(run, mean, layout):
     arrays, dy = draw(run, ((4, 3), (11, 8), (9, 10)), offset=mean, dtype=np.float32)
     wanted = exact(run, arrays, dy)
     if layout == "channels last":
-        arrays[0] = np.ascontiguousarray(arrays[0].transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+        arrays[0] = channels_last(arrays[0])
     assert_same(run(arrays, dy), wanted, FLOAT32)
 
 

@@ -2,22 +2,19 @@
 
 # ruff: noqa: E501 (one call, one error a line: tables)
 
-import re
 from functools import partial
 
 import numpy as np
 import pytest
 import test_adaptive_instance_norm as claims
 import torch
+from moment_errors import ROOT, TWIN_VAR, VAR
 from mutants import assert_seen, planted
+from wrong_calls import assert_told, zeros
 
 NUMPY, NUMPY_MOMENTS = "numpy_layers.adaptive_instance_norm", "numpy_layers.moments"
 TWIN, TWIN_MOMENTS = "torch_layers.adaptive_instance_norm", "torch_layers.moments"
 twin = claims.twin
-
-
-def zeros(*shape, dtype=np.float64):
-    return np.zeros(shape, dtype)
 
 
 def table(style, *, x=(2, 3, 4), weight=(5, 3), bias=(5, 3)):
@@ -48,10 +45,8 @@ WRONG_CALLS = {
 @pytest.mark.parametrize("layer", [claims.ours, twin])
 @pytest.mark.parametrize("wrong", WRONG_CALLS)
 def test_wrong_call_is_told_what_to_do(layer, wrong):
-    name, args, error, words = WRONG_CALLS[wrong]
-    args = [torch.from_numpy(a) for a in args] if layer is twin else args
-    with pytest.raises(error, match="^expected .*" + ".*".join(map(re.escape, words))):
-        getattr(layer, f"{name}_instance_norm")(*args)
+    name, *call = WRONG_CALLS[wrong]
+    assert_told(getattr(layer, f"{name}_instance_norm"), *call)
 
 
 @pytest.mark.parametrize("style", [[0, 5], [-1, 0]])
@@ -127,11 +122,8 @@ module = partial(claims.test_module_and_its_copies_compute_the_function, "adapti
 table_module = partial(module.func, "conditional", lambda m: m)
 told = partial(test_wrong_call_is_told_what_to_do, claims.ours)
 
-VAR, TWIN_VAR = (
-    "np.square(centered).mean(axes, keepdims=True)",
-    "centered.square().mean(axes, keepdim=True)",
-)
-ROOT, DX = "1 / np.sqrt(var + eps)", "(g - along_ones - along_x_hat)"
+CREATE = "self._create_affine((num_styles, num_features), True, True, device, dtype)"
+DX = "(g - along_ones - along_x_hat)"
 GAIN, TWIN_GAIN = "of_each(weight[style], x)", "x_hat * of_each(scale, x)"
 
 # (name, module, right, wrong, the claim that must see it)
@@ -174,7 +166,7 @@ ERRORS = [
     ("argument changed in place", NUMPY_MOMENTS, "centered = x - rough_mean", "centered = np.subtract(x, rough_mean, out=x)", kept),
     ("argument changed in place", TWIN_MOMENTS, "shifted = x - rough_mean", "shifted = x.detach().sub_(rough_mean)", twin_kept),
     ("one position accepted", "numpy_layers.instance_norm", "if math.prod(x.shape[2:]) == 1", "if False", partial(told, "style of one position")),
-    ("gain at random", TWIN, "torch.ones(num_styles", "torch.rand(num_styles", test_table_starts_at_one_and_zero),
+    ("gain at random", TWIN, CREATE, CREATE + "; nn.init.uniform_(self.weight)", test_table_starts_at_one_and_zero),
     ("eps of the module not used", TWIN, "(x, style, self.eps)", "(x, style)", module),
     ("eps of the module not used", TWIN, "self.bias, self.eps)", "self.bias)", table_module),
 ]  # fmt: skip

@@ -5,6 +5,7 @@ import inspect
 
 import pytest
 import torch
+from pullbacks import step
 from torch import nn
 
 from course_lib import torch_layers
@@ -51,15 +52,6 @@ def batches(kind, count=3, dtype=torch.float64):
     for number in range(count):
         x, dy = torch.randn(2, *SHAPES[kind], generator=generator, dtype=torch.float64)
         yield (number + 2 * x).to(dtype), dy.to(dtype)
-
-
-def step(module, x, dy):
-    """Run forward and backward; return the output and every gradient."""
-    x = x.clone().requires_grad_()
-    module.zero_grad()
-    y = module(x)
-    y.backward(dy)
-    return [y.detach(), x.grad, *(parameter.grad for parameter in module.parameters())]
 
 
 @all_shapes

@@ -9,6 +9,7 @@ import test_batch_norm as layer_claims
 import test_batch_norm_modules as module_claims
 import test_layer_errors as error_claims
 import test_moments as moment_claims
+from moment_errors import ROOT, in_moments
 from mutants import assert_seen, mutate, plant, planted
 from outcomes import numpy_batch_norm, twin_batch_norm
 
@@ -63,13 +64,8 @@ AFFINE = "affine_per_channel(x_hat, weight, bias)"
 NO_WEIGHT, NO_BIAS = AFFINE.replace("weight", "None"), AFFINE.replace("bias", "None")
 AXES, TRAINING = "(0, *range(2, x.ndim))", "    if training:\n"
 WIDE = "values.reshape(1, -1, *(1,) * (x.ndim - 2))"
-ROOT, TWIN_ROOT = "1 / np.sqrt(var + eps)", "torch.rsqrt(stats.var + eps)"
 SERVED = "np.sqrt(as_statistics_dtype(var) + eps)"
 TWIN_SERVED = "torch.rsqrt(per_channel(as_statistics_dtype(running_var), x) + eps)"
-VAR, TWIN_VAR = (
-    "np.square(centered).mean(axes, keepdims=True)",
-    "centered.square().mean(axes, keepdim=True)",
-)
 FOLD, TWIN_FOLD = (
     "running += momentum * (new.reshape(-1) - running)",
     "to(running.dtype), momentum)",
@@ -85,24 +81,13 @@ REGISTER_MEAN = 'self.register_buffer("running_mean", zeros if tracked else None
 
 # (name, module, right, wrong, the claim that must see it)
 ERRORS = [
+    *in_moments((output, twin_output), (constant, twin_constant), twin_slope, (far, twin_far), (half, twin_half), (kept, twin_kept)),
     ("biased running variance", NUMPY, "var * _bessel(x)", "var", variance),
     ("biased running variance", TWIN, "stats.var * (m / (m - 1))", "stats.var", twin_variance),
     ("positions not counted", SHAPES, COUNTED, "return x.shape[0]", variance),
     ("positions not counted", SHAPES, COUNTED, "return x.shape[0]", twin_variance),
-    ("unbiased variance normalizes", NUMPY_MOMENTS, VAR, "centered.var(axes, ddof=1, keepdims=True)", output),
-    ("unbiased variance normalizes", TWIN_MOMENTS, TWIN_VAR, "centered.var(axes, keepdim=True)", twin_output),
-    ("eps outside the root", NUMPY_MOMENTS, ROOT, "1 / (np.sqrt(var) + eps)", output),
-    ("eps outside the root", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var.sqrt() + eps)", twin_output),
     ("eps outside the root in evaluation", NUMPY, SERVED, "(np.sqrt(per_channel(running_var, x)) + eps)", served),
-    ("eps missing", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", output),
-    ("eps missing", TWIN_MOMENTS, TWIN_ROOT, "torch.rsqrt(stats.var)", twin_output),
     ("eps missing in evaluation", TWIN, TWIN_SERVED, "torch.rsqrt(per_channel(running_var, x))", twin_served),
-    ("constant channel gives NaN", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", constant),
-    ("constant channel gives NaN", TWIN_MOMENTS, TWIN_ROOT, "torch.rsqrt(stats.var)", twin_constant),
-    ("divided by the variance", NUMPY_MOMENTS, ROOT, "1 / (var + eps)", output),
-    ("divided by the variance", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var + eps)", twin_output),
-    ("statistics detached", TWIN_MOMENTS, "keepdim=True)\n    return", "keepdim=True).detach()\n    return", twin_slope),
-    ("mean detached", TWIN_MOMENTS, "centered = shifted - correction", "centered = shifted - correction.detach()", twin_slope),
     ("gradient without the mean term", NUMPY_MOMENTS, "(g - along_ones - along_x_hat)", "(g - along_x_hat)", gradients),
     ("gradient without the x_hat term", NUMPY_MOMENTS, "(g - along_ones - along_x_hat)", "(g - along_ones)", gradients),
     ("sign of the mean term", NUMPY_MOMENTS, "g - along_ones", "g + along_ones", slope),
@@ -125,12 +110,8 @@ ERRORS = [
     ("bias ignored", TWIN, AFFINE, NO_BIAS, twin_output),
     ("broadcast that fits squares", SHAPES, WIDE, "values", output),
     ("broadcast that fits squares", SHAPES, WIDE, "values", twin_output),
-    ("E[x^2] - E[x]^2", NUMPY_MOMENTS, VAR, "np.square(x).mean(axes, keepdims=True) - rough_mean**2", far),
-    ("E[x^2] - E[x]^2", TWIN_MOMENTS, TWIN_VAR, "x.square().mean(axes, keepdim=True) - rough_mean**2", twin_far),
     ("mean not corrected", NUMPY_MOMENTS, "    centered -= correction\n", "", farther),
     ("mean not corrected", TWIN_MOMENTS, "shifted - correction\n", "x - x.mean(axes, keepdim=True)\n", twin_farther),
-    ("statistics in half precision", NUMPY_MOMENTS, "np.promote_types(x.dtype, np.float32)", "x.dtype", half),
-    ("statistics in half precision", TWIN_MOMENTS, "torch.promote_types(x.dtype, torch.float32)", "x.dtype", twin_half),
     ("memory read in half precision", NUMPY, "as_statistics_dtype(var)", "var", half_memory),
     ("memory missing from the state", TWIN, REGISTER_MEAN, REGISTER_MEAN + ", persistent=False", keys),
     ("memory kept with its graph", TWIN, "@torch.no_grad()\n", "", ungraphed),
@@ -143,8 +124,6 @@ ERRORS = [
     ("second batch overwrites the first", TWIN, COUNT, "1.0 / max(1.0, float(self.num_batches_tracked) - 1)", cumulative),
     ("the start counts as a batch", TWIN, COUNT, "1.0 / (float(self.num_batches_tracked) + 1)", cumulative),
     ("first batch replaces the memory", TWIN, "return self.momentum", "return self.momentum ** float(self.num_batches_tracked > 1)", state),
-    ("argument changed in place", NUMPY_MOMENTS, "centered = x - rough_mean", "centered = np.subtract(x, rough_mean, out=x)", kept),
-    ("argument changed in place", TWIN_MOMENTS, "shifted = x - rough_mean", "shifted = x.detach().sub_(rough_mean)", twin_kept),
     ("memory replaced instead of written", NUMPY, FOLD, FOLD.replace("running +=", "running = running +"), mean),
     ("integers truncated", NUMPY_MOMENTS, "if not np.issubdtype(x.dtype, np.floating)", "if False", integers),
     ("integers truncated", TWIN_MOMENTS, "if not x.is_floating_point()", "if False", twin_integers),

@@ -8,6 +8,7 @@ from importlib import import_module
 
 import pytest
 import torch
+from pullbacks import step
 from torch import nn
 
 FILES = ("group_norm", "instance_norm", "rms_norm")
@@ -70,15 +71,6 @@ def batches(name, dtype=torch.float64):
     for number, shape in enumerate(2 * MODULES[name][1]):
         x, dy = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
         yield (number + 2 * x).to(dtype), dy.to(dtype)
-
-
-def step(module, x, dy):
-    """Run forward and backward; return the output and every gradient."""
-    x = x.clone().requires_grad_()
-    module.zero_grad()
-    y = module(x)
-    y.backward(dy)
-    return [y.detach(), x.grad, *(parameter.grad for parameter in module.parameters())]
 
 
 @all_options

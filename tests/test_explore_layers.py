@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from explore.page import chromium, formula, modules, positions
+from explore.page import formula, formulas, positions
 
 from course_lib import numpy_layers as layers
 from course_lib.explore import Epsilon, GradientFlow, draws
@@ -14,12 +14,7 @@ from course_lib.lab.shift import activation_shift
 EXACT = {"rtol": 1e-7, "atol": 1e-9}
 
 
-@pytest.fixture(scope="module")
-def page():
-    with chromium() as browser:
-        page = browser.new_page()
-        modules(page)
-        yield page
+page = pytest.fixture(formulas, scope="module")
 
 
 @pytest.mark.parametrize("norm", ["none", "layer", "batch"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from explore.page import chromium, formula, modules, positions
+from explore.page import formula, formulas, positions
 
 from course_lib import numpy_layers as layers
 from course_lib.explore import draws
@@ -12,12 +12,7 @@ from course_lib.numpy_layers.moments import moments
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 
 
-@pytest.fixture(scope="module")
-def page():
-    with chromium() as browser:
-        page = browser.new_page()
-        modules(page)
-        yield page
+page = pytest.fixture(formulas, scope="module")
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7, 2**31, 2**32 - 1])

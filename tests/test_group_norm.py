@@ -2,17 +2,18 @@
 
 # ruff: noqa: E501 (the wrong calls stand one a line: a table)
 
-import re
 from importlib import import_module
 
 import numpy as np
+import outcomes
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from outcomes import assert_near
-from pullbacks import assert_predicts_slope, assert_same, autograd
+from pullbacks import assert_predicts_slope, assert_same, autograd, channels_last
 from torch.nn import functional as F
+from wrong_calls import assert_told, zeros
 
 NUMPY, TWIN = "numpy_layers.group_norm", "torch_layers.group_norm"
 ours, twin = (import_module(f"course_lib.{name}") for name in (NUMPY, TWIN))
@@ -49,12 +50,10 @@ shapes = st.builds(
 )  # fmt: skip
 
 
-def draw(shape, *, seed=0, offset=0.0):
+def draw(shape, **options):
     """Draw x, weight and bias, and the upstream gradient; channels differ in mean and spread."""
-    rng = np.random.default_rng(seed)
-    own = (*shape[:2], *(1,) * (len(shape) - 2))
-    x = offset + rng.normal(size=own) + rng.uniform(0.5, 3.0, own) * rng.normal(size=shape)
-    return [x, *rng.normal(size=(2, shape[1]))], rng.normal(size=shape)
+    case = outcomes.draw(shape, shape[1:2], **options)
+    return [case.x, case.weight, case.bias], case.dy
 
 
 def grouped(array, groups):
@@ -180,9 +179,7 @@ def test_float32_is_accurate_at_every_mean(package, layout, mean):
     parameters = list(rng.normal(size=(2, 8)).astype(np.float32))
     wanted = torch_run([a.astype(np.float64) for a in (x, *parameters)], dy.astype(np.float64), 2)
     if layout == "channels last":
-        x, dy = (
-            np.ascontiguousarray(a.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) for a in (x, dy)
-        )
+        x, dy = channels_last(x), channels_last(dy)
     if package == NUMPY:
         got = numpy_run([x, *parameters], dy, 2)
     else:
@@ -204,10 +201,6 @@ def test_arguments_keep_their_values(convert):
         np.testing.assert_array_equal(got, wanted)
 
 
-def zeros(*shape, dtype=np.float64):
-    return np.zeros(shape, dtype)
-
-
 WRONG_CALLS = {
     "groups of unequal size": ([zeros(2, 6), 4], ValueError, ["divide the 6 channels", "got 4", "[1, 2, 3, 6]"]),
     "no groups": ([zeros(2, 6), 0], ValueError, ["divide the 6 channels", "got 0", "choose one of"]),
@@ -223,8 +216,4 @@ WRONG_CALLS = {
 @pytest.mark.parametrize("layer", [ours, twin])
 @pytest.mark.parametrize("wrong", WRONG_CALLS)
 def test_wrong_call_is_told_what_to_do(layer, wrong):
-    args, error, words = WRONG_CALLS[wrong]
-    if layer is twin:
-        args = [torch.from_numpy(a) if isinstance(a, np.ndarray) else a for a in args]
-    with pytest.raises(error, match="^expected .*" + ".*".join(map(re.escape, words))):
-        layer.group_norm(*args)
+    assert_told(layer.group_norm, *WRONG_CALLS[wrong])

@@ -8,6 +8,7 @@ import numpy as np
 import test_drop_in_modules as module_claims
 import test_group_norm as claims
 import torch
+from moment_errors import in_moments
 from mutants import assert_seen, planted
 
 NUMPY, NUMPY_MOMENTS = "numpy_layers.group_norm", "numpy_layers.moments"
@@ -49,11 +50,6 @@ def told(wrong):
 
 
 SPLIT = "x.shape[1] // num_groups, *x.shape[2:]"
-ROOT, TWIN_ROOT = "1 / np.sqrt(var + eps)", "torch.rsqrt(stats.var + eps)"
-VAR, TWIN_VAR = (
-    "np.square(centered).mean(axes, keepdims=True)",
-    "centered.square().mean(axes, keepdim=True)",
-)
 AXES = "tuple(range(2, len(split))), eps"
 DX = "(g - along_ones - along_x_hat)"
 CREATE = "self._create_affine(num_channels, affine, affine and bias, device, dtype)"
@@ -62,17 +58,7 @@ WEIGHT, BIAS = "y = y * per_channel(weight, x_hat)", "y = y + per_channel(bias, 
 
 # (name, module, right, wrong, the claim that must see it)
 ERRORS = [
-    ("unbiased variance", NUMPY_MOMENTS, VAR, "centered.var(axes, ddof=1, keepdims=True)", torchs),
-    ("unbiased variance", TWIN_MOMENTS, TWIN_VAR, "centered.var(axes, keepdim=True)", twin_torchs),
-    ("eps outside the root", NUMPY_MOMENTS, ROOT, "1 / (np.sqrt(var) + eps)", torchs),
-    ("eps outside the root", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var.sqrt() + eps)", twin_torchs),
-    ("eps missing", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", torchs),
-    ("constant group gives NaN", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", constant),
-    ("constant group gives NaN", TWIN_MOMENTS, TWIN_ROOT, "torch.rsqrt(stats.var)", twin_constant),
-    ("divided by the variance", NUMPY_MOMENTS, ROOT, "1 / (var + eps)", torchs),
-    ("divided by the variance", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var + eps)", twin_torchs),
-    ("statistics detached", TWIN_MOMENTS, "keepdim=True)\n    return", "keepdim=True).detach()\n    return", twin_slope),
-    ("mean detached", TWIN_MOMENTS, "centered = shifted - correction", "centered = shifted - correction.detach()", twin_slope),
+    *in_moments((torchs, twin_torchs), (constant, twin_constant), twin_slope, (far, twin_far), (half, twin_half), (kept, twin_kept)),
     ("gradient without the mean term", NUMPY_MOMENTS, DX, "(g - along_x_hat)", slope),
     ("gradient without the x_hat term", NUMPY_MOMENTS, DX, "(g - along_ones)", slope),
     ("weight left out of the gradient", NUMPY, "wide_dy if weight is None else wide_dy * per_channel(weight, dy)", "wide_dy", torchs),
@@ -93,14 +79,8 @@ ERRORS = [
     ("bias ignored", SHAPES, BIAS, "y = y + 0 * per_channel(bias, x_hat)", twin_torchs),
     ("broadcast that fits squares", SHAPES, WEIGHT, "y = y * weight", torchs),
     ("broadcast that fits squares", SHAPES, WEIGHT, "y = y * weight", twin_torchs),
-    ("E[x^2] - E[x]^2", NUMPY_MOMENTS, VAR, "np.square(x).mean(axes, keepdims=True) - rough_mean**2", far),
-    ("E[x^2] - E[x]^2", TWIN_MOMENTS, TWIN_VAR, "x.square().mean(axes, keepdim=True) - rough_mean**2", twin_far),
-    ("statistics in half precision", NUMPY_MOMENTS, "np.promote_types(x.dtype, np.float32)", "x.dtype", half),
-    ("statistics in half precision", TWIN_MOMENTS, "torch.promote_types(x.dtype, torch.float32)", "x.dtype", twin_half),
     ("result left in float32", NUMPY, "return y.astype(x.dtype)", "return y", dtypes),
     ("result left in float32", TWIN, ".to(x.dtype)", "", twin_dtypes),
-    ("argument changed in place", NUMPY_MOMENTS, "centered = x - rough_mean", "centered = np.subtract(x, rough_mean, out=x)", kept),
-    ("argument changed in place", TWIN_MOMENTS, "shifted = x - rough_mean", "shifted = x.detach().sub_(rough_mean)", twin_kept),
     ("integers truncated", NUMPY_MOMENTS, "if not np.issubdtype(x.dtype, np.floating)", "if False", told("integers")),
     ("groups that do not divide", NUMPY, "num_groups < 1 or num_channels % num_groups", "num_groups < 1", told("groups of unequal size")),
     ("one value accepted", NUMPY, "if n * math.prod(group) == 1", "if False", told("one value a group")),

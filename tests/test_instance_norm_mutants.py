@@ -8,6 +8,7 @@ import numpy as np
 import test_drop_in_modules as module_claims
 import test_instance_norm as claims
 import torch
+from moment_errors import in_moments
 from mutants import assert_seen, planted
 
 NUMPY, NUMPY_MOMENTS = "numpy_layers.instance_norm", "numpy_layers.moments"
@@ -47,11 +48,6 @@ no_speed = partial(state.func, "InstanceNorm2d", "tracked at no speed")
 graph = partial(module_claims.test_running_statistics_have_no_graph, "InstanceNorm2d")
 other_eps = partial(module.func, "InstanceNorm2d", "other eps")
 
-ROOT, TWIN_ROOT = "1 / np.sqrt(var + eps)", "torch.rsqrt(stats.var + eps)"
-VAR, TWIN_VAR = (
-    "np.square(centered).mean(axes, keepdims=True)",
-    "centered.square().mean(axes, keepdim=True)",
-)
 AXES = "tuple(range(2, x.ndim)), eps"
 DX = "(g - along_ones - along_x_hat)"
 RECALL = "x_hat = _standardize_by("
@@ -65,16 +61,7 @@ TWIN_UPDATE = "torch.lerp(running, new.reshape(-1).to(running.dtype), momentum)"
 
 # (name, module, right, wrong, the claim that must see it)
 ERRORS = [
-    ("unbiased variance", NUMPY_MOMENTS, VAR, "centered.var(axes, ddof=1, keepdims=True)", torchs),
-    ("unbiased variance", TWIN_MOMENTS, TWIN_VAR, "centered.var(axes, keepdim=True)", twin_torchs),
-    ("eps outside the root", NUMPY_MOMENTS, ROOT, "1 / (np.sqrt(var) + eps)", torchs),
-    ("eps outside the root", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var.sqrt() + eps)", twin_torchs),
-    ("constant channel gives NaN", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", constant),
-    ("constant channel gives NaN", TWIN_MOMENTS, TWIN_ROOT, "torch.rsqrt(stats.var)", twin_constant),
-    ("divided by the variance", NUMPY_MOMENTS, ROOT, "1 / (var + eps)", contrast),
-    ("divided by the variance", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var + eps)", twin_contrast),
-    ("statistics detached", TWIN_MOMENTS, "keepdim=True)\n    return", "keepdim=True).detach()\n    return", twin_slope),
-    ("mean detached", TWIN_MOMENTS, "centered = shifted - correction", "centered = shifted - correction.detach()", twin_slope),
+    *in_moments((torchs, twin_torchs), (constant, twin_constant), twin_slope, (far, twin_far), (half, twin_half), (kept, twin_kept)),
     ("gradient without the mean term", NUMPY_MOMENTS, DX, "(g - along_x_hat)", slope),
     ("gradient without the x_hat term", NUMPY_MOMENTS, DX, "(g - along_ones)", slope),
     ("weight left out of the gradient", NUMPY, "wide_dy if weight is None else wide_dy * per_channel(weight, dy)", "wide_dy", torchs),
@@ -94,14 +81,8 @@ ERRORS = [
     ("bias ignored", SHAPES, BIAS, "y = y + 0 * per_channel(bias, x_hat)", twin_torchs),
     ("broadcast that fits squares", SHAPES, WEIGHT, "y = y * weight", torchs),
     ("broadcast that fits squares", SHAPES, WEIGHT, "y = y * weight", twin_torchs),
-    ("E[x^2] - E[x]^2", NUMPY_MOMENTS, VAR, "np.square(x).mean(axes, keepdims=True) - rough_mean**2", far),
-    ("E[x^2] - E[x]^2", TWIN_MOMENTS, TWIN_VAR, "x.square().mean(axes, keepdim=True) - rough_mean**2", twin_far),
-    ("statistics in half precision", NUMPY_MOMENTS, "np.promote_types(x.dtype, np.float32)", "x.dtype", half),
-    ("statistics in half precision", TWIN_MOMENTS, "torch.promote_types(x.dtype, torch.float32)", "x.dtype", twin_half),
     ("result left in float32", NUMPY, "return y.astype(x.dtype)", "return y", dtypes),
     ("result left in float32", TWIN, ".to(x.dtype)", "", twin_dtypes),
-    ("argument changed in place", NUMPY_MOMENTS, "centered = x - rough_mean", "centered = np.subtract(x, rough_mean, out=x)", kept),
-    ("argument changed in place", TWIN_MOMENTS, "shifted = x - rough_mean", "shifted = x.detach().sub_(rough_mean)", twin_kept),
     ("integers truncated", NUMPY_MOMENTS, "if not np.issubdtype(x.dtype, np.floating)", "if False", partial(told, "integers")),
     ("biased running variance", NUMPY, MEMORY, "var).mean(0)", memory),
     ("biased running variance", TWIN, "stats." + MEMORY, "stats.var).mean(0)", twin_memory),

@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 import torch
+from pullbacks import step
 from torch import nn
 
 from course_lib import torch_layers
@@ -40,14 +41,6 @@ def batch(shape, dtype=torch.float64):
     generator = torch.Generator().manual_seed(2)
     x, dy = torch.randn(2, *SHAPES[shape], generator=generator, dtype=torch.float64)
     return (1 + 2 * x).to(dtype), dy.to(dtype)
-
-
-def step(module, x, dy):
-    """Run forward and backward; return the output and every gradient."""
-    x = x.clone().requires_grad_()
-    y = module(x)
-    y.backward(dy)
-    return [y.detach(), x.grad, *(parameter.grad for parameter in module.parameters())]
 
 
 @all_shapes

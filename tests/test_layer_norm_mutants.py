@@ -8,6 +8,7 @@ import test_layer_errors as error_claims
 import test_layer_norm as layer_claims
 import test_layer_norm_modules as module_claims
 import test_moments as moment_claims
+from moment_errors import in_moments
 from mutants import assert_seen, planted
 from outcomes import numpy_layer_norm, twin_layer_norm
 
@@ -45,28 +46,13 @@ twin_told = partial(told.func, error_claims.call_twin, one_weight)
 
 CREATE = "self._create_affine(self.normalized_shape, *wanted, device, dtype)"
 WEIGHT, BIAS = "x_hat if weight is None else x_hat * weight", "y = y + bias"
+AFFINE = "affine_per_feature(x_hat, weight, bias)"
 AXES, TWIN_AXES = "tuple(range(x.ndim - len(shape), x.ndim))", "tuple(range(-len(shape), 0))"
-ROOT, TWIN_ROOT = "1 / np.sqrt(var + eps)", "torch.rsqrt(stats.var + eps)"
-VAR, TWIN_VAR = (
-    "np.square(centered).mean(axes, keepdims=True)",
-    "centered.square().mean(axes, keepdim=True)",
-)
 DX = "(g - along_ones - along_x_hat)"
 
 # (name, module, right, wrong, the claim that must see it)
 ERRORS = [
-    ("unbiased variance", NUMPY_MOMENTS, VAR, "centered.var(axes, ddof=1, keepdims=True)", output),
-    ("unbiased variance", TWIN_MOMENTS, TWIN_VAR, "centered.var(axes, keepdim=True)", twin_output),
-    ("eps outside the root", NUMPY_MOMENTS, ROOT, "1 / (np.sqrt(var) + eps)", output),
-    ("eps outside the root", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var.sqrt() + eps)", twin_output),
-    ("eps missing", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", output),
-    ("eps missing", TWIN_MOMENTS, TWIN_ROOT, "torch.rsqrt(stats.var)", twin_output),
-    ("constant example gives NaN", NUMPY_MOMENTS, ROOT, "1 / np.sqrt(var)", constant),
-    ("constant example gives NaN", TWIN_MOMENTS, TWIN_ROOT, "torch.rsqrt(stats.var)", twin_constant),
-    ("divided by the variance", NUMPY_MOMENTS, ROOT, "1 / (var + eps)", output),
-    ("divided by the variance", TWIN_MOMENTS, TWIN_ROOT, "1 / (stats.var + eps)", twin_output),
-    ("statistics detached", TWIN_MOMENTS, "keepdim=True)\n    return", "keepdim=True).detach()\n    return", twin_slope),
-    ("mean detached", TWIN_MOMENTS, "centered = shifted - correction", "centered = shifted - correction.detach()", twin_slope),
+    *in_moments((output, twin_output), (constant, twin_constant), twin_slope, (far, twin_far), (half, twin_half), (kept, twin_kept)),
     ("gradient without the mean term", NUMPY, DX, "(g - along_x_hat)", gradients),
     ("gradient without the x_hat term", NUMPY, DX, "(g - along_ones)", gradients),
     ("sign of the mean term", NUMPY, DX, "(g + along_ones - along_x_hat)", slope),
@@ -83,21 +69,15 @@ ERRORS = [
     ("channels last", NUMPY, AXES, "(1,)", output),
     ("channels last", TWIN, TWIN_AXES, "(1,)", twin_output),
     ("weight ignored", NUMPY, WEIGHT, "x_hat", output),
-    ("weight ignored", TWIN, WEIGHT, "x_hat", twin_output),
+    ("weight ignored", TWIN, AFFINE, AFFINE.replace("weight", "None"), twin_output),
     ("bias ignored", NUMPY, BIAS, "pass", output),
-    ("bias ignored", TWIN, BIAS, "pass", twin_output),
+    ("bias ignored", TWIN, AFFINE, AFFINE.replace("bias", "None"), twin_output),
     ("broadcast that fits squares", NUMPY, WEIGHT, WEIGHT + "[:, None]", output),
-    ("broadcast that fits squares", TWIN, WEIGHT, WEIGHT + "[:, None]", twin_output),
+    ("broadcast that fits squares", TWIN, AFFINE, AFFINE.replace("weight", "weight[:, None]"), twin_output),
     ("gradient that fits squares", NUMPY, "g.mean(axes, keepdims=True)", "g.mean(axes)", gradients),
-    ("E[x^2] - E[x]^2", NUMPY_MOMENTS, VAR, "np.square(x).mean(axes, keepdims=True) - rough_mean**2", far),
-    ("E[x^2] - E[x]^2", TWIN_MOMENTS, TWIN_VAR, "x.square().mean(axes, keepdim=True) - rough_mean**2", twin_far),
     ("mean not corrected", NUMPY_MOMENTS, "    centered -= correction\n", "", far_weight),
-    ("statistics in half precision", NUMPY_MOMENTS, "np.promote_types(x.dtype, np.float32)", "x.dtype", half),
-    ("statistics in half precision", TWIN_MOMENTS, "torch.promote_types(x.dtype, torch.float32)", "x.dtype", twin_half),
     ("result left in float32", NUMPY, "return y.astype(x.dtype)", "return y", dtypes),
-    ("result left in float32", TWIN, "return y.to(x.dtype)", "return y", twin_dtypes),
-    ("argument changed in place", NUMPY_MOMENTS, "centered = x - rough_mean", "centered = np.subtract(x, rough_mean, out=x)", kept),
-    ("argument changed in place", TWIN_MOMENTS, "shifted = x - rough_mean", "shifted = x.detach().sub_(rough_mean)", twin_kept),
+    ("result left in float32", TWIN, AFFINE + ".to(x.dtype)", AFFINE, twin_dtypes),
     ("integers truncated", NUMPY_MOMENTS, "if not np.issubdtype(x.dtype, np.floating)", "if False", integers),
     ("integers truncated", TWIN_MOMENTS, "if not x.is_floating_point()", "if False", twin_integers),
     ("gain at random", TWIN, CREATE, CREATE + "; torch.nn.init.uniform_(self.weight)", fresh),

@@ -17,6 +17,7 @@ import test_unit_norm as unit
 import test_weight_norm as weight_norm
 import test_whitening as whitening
 from every_norm import ARGUMENTS
+from moment_errors import ROOT, VAR
 from mutants import assert_seen, planted
 
 from course_lib import numpy_layers
@@ -71,14 +72,13 @@ OF_A_NAME = (twins, constant, kept, zeros)
 
 # What norms share: (name, module, right, wrong, claim), and the norms whose own tables have none.
 MOMENTS = "numpy_layers.moments"
-VAR, ROOT = "np.square(centered).mean(axes, keepdims=True)", "1 / np.sqrt(var + eps)"
 DX, WIDE = "(g - along_ones - along_x_hat)", "np.promote_types(x.dtype, np.float32)"
 FLOATS = "if not np.issubdtype(x.dtype, np.floating)"
 ON_MOMENTS = ["batch_renorm", "deep_norm", "ghost_batch_norm", "weight_standardization"]
 SHARED = [
     (("unbiased variance", MOMENTS, VAR, "centered.var(axes, ddof=1, keepdims=True)", twins), [*ON_MOMENTS, "switchable_norm"]),
     (("eps outside the root", MOMENTS, ROOT, "1 / (np.sqrt(var) + eps)", twins), ON_MOMENTS),
-    (("eps missing", MOMENTS, ROOT, "1 / np.sqrt(var)", twins), [*ON_MOMENTS, "instance_norm"]),
+    (("eps missing", MOMENTS, ROOT, "1 / np.sqrt(var)", twins), ON_MOMENTS),
     (("constant group gives NaN", MOMENTS, ROOT, "1 / np.sqrt(var)", constant), [*(n for n in ON_MOMENTS if n != "deep_norm"), "adaptive_instance_norm"]),
     (("divided by the variance", MOMENTS, ROOT, "1 / (var + eps)", twins), [*ON_MOMENTS, "adaptive_instance_norm"]),
     (("gradient without the mean term", MOMENTS, DX, "(g - along_x_hat)", twins), [n for n in ON_MOMENTS if n != "deep_norm"]),
@@ -124,7 +124,7 @@ OWN = [
     ("data_scaling", "lengths in half precision", ROWS, "x", partial(unit.test_dtype_is_the_inputs_and_only_the_result_is_rounded, of_rows, np.float16)),
     ("moments", "argument changed in place", "centered = x - rough_mean", "centered = np.subtract(x, rough_mean, out=x)", whitened),
     ("moments", "integers truncated", FLOATS, "if False", partial(whitening.test_integers_are_refused, whitening.arrays)),
-    ("dynamic_tanh", "wrong axes of the bias", "y = y + bias", "y = y + bias[:, None]", twins),
+    ("dynamic_tanh", "wrong axes of the bias", "(t, weight, bias)", "(t, weight, bias[:, None])", twins),
     (T + "filter_response_norm", "mean square detached", "wide.square()", "wide.detach().square()", twins),
     (T + "filter_response_norm", "gain at random", "self.weight = nn.Parameter(torch.ones(", "self.weight = nn.Parameter(torch.rand(", filters.test_fresh_module_is_plain),
     (T + "local_response_norm", "mean square detached", "wide.square()", "wide.detach().square()", twins),
@@ -136,8 +136,8 @@ OWN = [
     ("deep_norm", "weight left out of the gradient", "layer_norm_backward(as_statistics_dtype(dy), norm)", "layer_norm_backward(as_statistics_dtype(dy), norm._replace(weight=norm.weight * 0 + 1))", twins),
     ("deep_norm", "weight ignored", "normalized_shape, weight, bias, eps)", "normalized_shape, None, bias, eps)", twins),
     ("dynamic_erf", "argument changed in place", "alpha.astype(wide.dtype).reshape(()) * wide", "np.multiply(wide, alpha, out=wide)", kept),
-    ("dynamic_erf", "wrong axes of the bias", "y = y + bias", "y = y + bias[:, None]", twins),
-    ("dynamic_erf", "broadcast that fits squares", "_erf(z) * weight", "_erf(z) * weight[:, None]", twins),
+    ("dynamic_erf", "wrong axes of the bias", "(_erf(z), weight, bias)", "(_erf(z), weight, bias[:, None])", twins),
+    ("dynamic_erf", "broadcast that fits squares", "(_erf(z), weight, bias)", "(_erf(z), weight[:, None], bias)", twins),
     ("dynamic_tanh", "argument changed in place", "alpha.astype(wide.dtype).reshape(()) * wide", "np.multiply(wide, alpha, out=wide)", kept),
     ("filter_response_norm", "divided by the mean square", "1 / np.sqrt(np.square", "1 / (np.square", twins),
     ("filter_response_norm", "eps missing: a silent channel gives NaN", "keepdims=True) + floor)", "keepdims=True))", zeros),

@@ -143,7 +143,6 @@ sync_call, renorm_call, switch_call = (
 )
 FOLD = "running += momentum * (new.reshape(-1) - running)"
 SYNC_FOLD = "running += momentum * (new - running)"
-SWITCH_FOLD = "running += momentum * (value.reshape(-1) - running)"
 SCALED, SHIFTED = "y = y * per_channel(weight, x_hat)", "y = y + per_channel(bias, x_hat)"
 CHANNELS = "values.reshape(1, -1, *(1,) * (x.ndim - 2))"
 SERVED = "        inv_std = 1 / np.sqrt(as_statistics_dtype(var) + eps)\n"
@@ -162,7 +161,7 @@ FUNCTIONS = [
     ("broadcast that fits squares", "shapes", SCALED, "y = y * weight", renormed),
     *(("one value accepted", "shapes", COUNTED, COUNTED.replace("return ", "return 2 * "), partial(claim, "one value")) for claim in (renorm_call, switch_call)),
     ("first batch replaces the memory", "batch_renorm", "running_mean += momentum * distance.reshape(-1)", "running_mean += distance.reshape(-1)", remembered),
-    ("first batch replaces the memory", "switchable_norm", SWITCH_FOLD, "running[:] = value.reshape(-1)", switched),
+    ("first batch replaces the memory", "batch_norm", FOLD, "running[:] = new.reshape(-1)", switched),
     ("first batch replaces the memory", "sync_batch_norm", SYNC_FOLD, "running[:] = new", synced),
     ("memory moved in evaluation", "batch_renorm", "        r, d = np.ones_like(std), np.zeros_like(std)\n", "        r, d = np.ones_like(std), np.zeros_like(std)\n        running_mean *= 0.9\n", renorm_kept),
     ("memory moved in evaluation", "switchable_norm", "        centered.append(as_statistics_dtype(x) - per_channel(running_mean, x))\n", "        centered.append(as_statistics_dtype(x) - per_channel(running_mean, x))\n        running_var *= 0.9\n", switch_kept),

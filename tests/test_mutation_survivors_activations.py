@@ -9,6 +9,7 @@ the only example.
 
 import numpy as np
 import pytest
+from wrong_calls import assert_says
 
 from course_lib import numpy_layers
 from course_lib.numpy_layers import batch_renorm, instance_norm
@@ -34,11 +35,10 @@ PER_CHANNEL = {
 def test_message_names_the_parameter_of_wrong_shape_and_the_layer(layer, name):
     arguments, names = PER_CHANNEL[layer]
     parameters = {key: np.ones(2 if key == name else 3) for key in names}
-    with pytest.raises(ValueError, match="expected") as error:
-        getattr(numpy_layers, layer)(X, *arguments, **parameters)
-    assert str(error.value) == (
+    assert_says(
+        lambda: getattr(numpy_layers, layer)(X, *arguments, **parameters),
         f"expected {name} of shape (3,) to match dimension 1 of x (4, 3, 2), got (2,); "
-        f"{layer} keeps one value a channel"
+        f"{layer} keeps one value a channel",
     )
 
 
@@ -88,10 +88,7 @@ MESSAGES = {
 
 @pytest.mark.parametrize("case", MESSAGES)
 def test_message_reads_as_written(case):
-    call, words = MESSAGES[case]
-    with pytest.raises(ValueError, match="expected") as error:
-        call()
-    assert str(error.value) == words
+    assert_says(*MESSAGES[case])
 
 
 def test_cache_of_instance_norm_says_that_it_evaluated():

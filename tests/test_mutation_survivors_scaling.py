@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from outcomes import assert_near
 from sklearn import preprocessing
+from wrong_calls import assert_says
 
 from course_lib import numpy_layers
 from course_lib.numpy_layers import data_scaling, deep_norm_constants, whitening
@@ -143,10 +144,7 @@ MESSAGES = {
 
 @pytest.mark.parametrize("wrong", MESSAGES)
 def test_message_reads_as_written(wrong):
-    call, words = MESSAGES[wrong]
-    with pytest.raises(ValueError, match="expected") as error:
-        call()
-    assert str(error.value) == words
+    assert_says(*MESSAGES[wrong])
 
 
 @pytest.mark.parametrize(("clipping", "eps"), [(np.inf, 1e-3), (0.1, np.inf)])

@@ -1,9 +1,7 @@
 """The built site in a real browser, on a phone's width: every page, with nothing left out."""
 
 import functools
-import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -14,12 +12,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Error, Page, sync_playwright
+from explore.page import chromium
+from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = ("--no-sandbox", "--disable-quic", "--disable-background-networking", "--no-first-run")
 PHONE = 390  # CSS pixels
 # Math that MathJax left alone, could not read, or did not know: an unknown macro turns red.
 MATH = """async () => {
@@ -86,16 +83,8 @@ def served(folder: Path) -> Iterator[str]:
 @contextmanager
 def phone() -> Iterator[Page]:
     """Open a page in the system's browser; without one, skip here and fail in CI."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    with sync_playwright() as playwright:
-        try:
-            where = {"executable_path": path} if path else {"channel": "chrome"}
-            browser = playwright.chromium.launch(args=QUIET, **where)
-        except Error as error:
-            refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-            refuse(f"chromium (see apt.txt) does not start: {error.message.splitlines()[0]}")
+    with chromium() as browser:
         yield browser.new_page(viewport={"width": PHONE, "height": 844})
-        browser.close()
 
 
 def visit(page: Page, base: str, path: str) -> Visit:

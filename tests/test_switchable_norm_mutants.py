@@ -27,7 +27,8 @@ dtypes = partial(
     claims.test_everything_has_the_dtype_of_the_input, numpy_layer, True, claims.np.float16
 )
 kept = partial(claims.test_arguments_keep_their_values, numpy_layer, False)
-FOLD = "running += momentum * (value.reshape(-1) - running)"
+FOLD = "running += momentum * (new.reshape(-1) - running)"
+BATCH = "numpy_layers.batch_norm"  # its memory too
 
 # (name, module, right, wrong, the claim that must see it)
 ERRORS = [
@@ -40,11 +41,11 @@ ERRORS = [
     ("eps outside the root", N, "strict=True)) + eps)", "strict=True))) + eps", output),
     ("eps missing", T, "torch.rsqrt(total + eps)", "torch.rsqrt(total)", twin_output),
     ("divided by the variance", T, "torch.rsqrt(total + eps)", "1 / (total + eps)", twin_output),
-    ("biased running variance", N, "stats[2].var * (m / (m - 1))", "stats[2].var", memory),
+    ("biased running variance", N, "stats[2].var * _bessel(x)", "stats[2].var", memory),
     ("biased running variance", T, "stats[2].var * (m / (m - 1))", "stats[2].var", twin_memory),
-    ("layer's mean remembered", N, "new = stats[2].mean", "new = stats[0].mean.mean(0) * 0", memory),
-    ("momentum of the other convention", N, FOLD, FOLD.replace("momentum", "(1 - momentum)"), memory),
-    ("memory replaced instead of written", N, FOLD, FOLD.replace("running +=", "running = running +"), memory),
+    ("layer's mean remembered", N, "(running_mean, stats[2].mean", "(running_mean, stats[0].mean.mean(0) * 0", memory),
+    ("momentum of the other convention", BATCH, FOLD, FOLD.replace("momentum", "(1 - momentum)"), memory),
+    ("memory replaced instead of written", BATCH, FOLD, FOLD.replace("running +=", "running = running +"), memory),
     ("batch statistics in evaluation", T, "centered.append(as_statistics_dtype(x) - per_channel(running_mean, x))", "centered.append(moments(x, SCOPES[2]).centered)", twin_served),
     ("deviation in place of the variance", N, "as_statistics_dtype(per_channel(running_var, x))", "np.sqrt(per_channel(running_var, x))", served),
     ("gradient without the means", N, "(from_mean + 2", "(2", gradients),

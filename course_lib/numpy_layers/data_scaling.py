@@ -25,7 +25,19 @@ def merge_columns(n: Any, mean: Any, var: Any, other_n: Any, other_mean: Any, ot
     return total, mean + step, var + spread / nonzero
 
 
-class _Scaler:
+class _Rows:
+    """A table in, float64 inside, a table of its dtype out; the torch twin replaces both."""
+
+    @staticmethod
+    def _widen(x: Array, columns: int | None) -> Array:
+        return as_rows(x, columns)
+
+    @staticmethod
+    def _narrow(wide: Array, x: Array) -> Array:
+        return wide.astype(np.asarray(x).dtype)
+
+
+class _Scaler(_Rows):
     """Learn a centre and a unit a column; the torch twin replaces the static methods."""
 
     n_samples_seen_: Any = None  # (d,): the values of each column, NaNs left out
@@ -65,14 +77,6 @@ class _Scaler:
         seen = self.n_samples_seen_
         self.n_samples_seen_ = (wide == wide).sum(0) + (0 if seen is None else seen)
         return self
-
-    @staticmethod
-    def _widen(x: Array, columns: int | None) -> Array:
-        return as_rows(x, columns)
-
-    @staticmethod
-    def _narrow(wide: Array, x: Array) -> Array:
-        return wide.astype(np.asarray(x).dtype)
 
     @staticmethod
     def _extremes(*tables: Array) -> tuple[Array, Array]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from course_lib.numpy_layers.dynamic_tanh import require_affine, require_one_value, sum_to
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
+from course_lib.numpy_layers.shapes import affine_per_feature
 
 
 class DynamicErfCache(NamedTuple):
@@ -74,9 +75,7 @@ def dynamic_erf(
     require_one_value("shift", shift, wide)
     require_affine(wide, weight, bias, "dynamic_erf")
     z = alpha.astype(wide.dtype).reshape(()) * wide + shift.astype(wide.dtype).reshape(())
-    y = _erf(z) if weight is None else _erf(z) * weight
-    if bias is not None:
-        y = y + bias
+    y = affine_per_feature(_erf(z), weight, bias)
     return y.astype(np.asarray(x).dtype), DynamicErfCache(wide, z, alpha, shift, weight, bias)
 
 

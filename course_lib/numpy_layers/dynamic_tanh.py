@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
-from course_lib.numpy_layers.shapes import require_floats, require_trailing
+from course_lib.numpy_layers.shapes import affine_per_feature, require_floats, require_trailing
 
 
 class DynamicTanhCache(NamedTuple):
@@ -66,9 +66,7 @@ def dynamic_tanh(
     require_one_value("alpha", alpha, wide)
     require_affine(wide, weight, bias, "dynamic_tanh")
     t = np.tanh(alpha.astype(wide.dtype).reshape(()) * wide)
-    y = t if weight is None else t * weight
-    if bias is not None:
-        y = y + bias
+    y = affine_per_feature(t, weight, bias)
     return y.astype(np.asarray(x).dtype), DynamicTanhCache(wide, t, alpha, weight, bias)
 
 

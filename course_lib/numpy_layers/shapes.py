@@ -1,7 +1,8 @@
-"""What the layers ask of their arguments, and γ and β of channels: for arrays and tensors alike."""
+"""What the layers ask of their arguments, and γ and β: for arrays and tensors alike."""
 
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,19 @@ def affine_per_channel(x_hat: Any, weight: Any, bias: Any) -> Any:
     if bias is not None:
         y = y + per_channel(bias, x_hat)
     return y
+
+
+def affine_per_feature(x_hat: Any, weight: Any, bias: Any) -> Any:
+    """Scale and shift each feature, on the last axes of `x_hat`, by γ and β, which may be None."""
+    y = x_hat if weight is None else x_hat * weight
+    return y if bias is None else y + bias
+
+
+def trailing_shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the shape of the features; a number alone is that of one axis."""
+    if isinstance(normalized_shape, Integral):
+        return (normalized_shape,)
+    return tuple(normalized_shape)
 
 
 def values_per_channel(x: Any) -> int:

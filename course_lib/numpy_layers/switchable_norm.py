@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from course_lib.numpy_layers.batch_norm import _bessel, _update_running
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype, moments
 from course_lib.numpy_layers.shapes import (
     affine_per_channel,
@@ -13,7 +14,6 @@ from course_lib.numpy_layers.shapes import (
     require_floats,
     require_momentum,
     require_statistics,
-    values_per_channel,
 )
 
 
@@ -103,11 +103,8 @@ def switchable_norm(
     stats = [moments(x, axes) for axes in (SCOPES if training else SCOPES[:2])]
     var, centered = [part.var for part in stats], [part.centered for part in stats]
     if training:
-        m = values_per_channel(x)
-        new = stats[2].mean, stats[2].var * (m / (m - 1))
-        for running, value in zip(memory.values(), new, strict=True):
-            if running is not None:
-                running += momentum * (value.reshape(-1) - running)
+        _update_running(running_mean, stats[2].mean, momentum)
+        _update_running(running_var, stats[2].var * _bessel(x), momentum)
     else:
         var.append(as_statistics_dtype(per_channel(running_var, x)))
         centered.append(as_statistics_dtype(x) - per_channel(running_mean, x))

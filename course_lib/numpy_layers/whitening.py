@@ -4,11 +4,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from course_lib.numpy_layers.data_scaling import as_rows, require_fit
+from course_lib.numpy_layers.data_scaling import _Rows, require_fit
 from course_lib.numpy_layers.moments import Array, moments
 
 
-class PCAWhitening:
+class PCAWhitening(_Rows):
     """Turn the data onto its principal axes and give each of them variance 1.
 
     Parameters
@@ -76,14 +76,6 @@ class PCAWhitening:
     def _rows(self, x: Array) -> Any:
         require_fit(self, self.mean_)
         return self._widen(x, len(self.mean_))
-
-    @staticmethod
-    def _widen(x: Array, columns: int | None) -> Array:
-        return as_rows(x, columns)
-
-    @staticmethod
-    def _narrow(wide: Array, x: Array) -> Array:
-        return wide.astype(np.asarray(x).dtype)
 
     @staticmethod
     def _decompose(wide: Array) -> tuple[Array, Array, Array]:

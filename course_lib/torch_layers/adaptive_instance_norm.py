@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from course_lib.numpy_layers.adaptive_instance_norm import of_each, require_style, require_table
 from course_lib.numpy_layers.shapes import require_eps, require_floats
+from course_lib.torch_layers.affine import _Affine
 from course_lib.torch_layers.moments import standardize
 
 
@@ -56,7 +57,7 @@ class AdaptiveInstanceNorm2d(nn.Module):
         return f"eps={self.eps}"
 
 
-class ConditionalInstanceNorm2d(nn.Module):
+class ConditionalInstanceNorm2d(_Affine):
     """Instance norm over (n, c, h, w) with γ and β for each style; Dumoulin et al. (2017)."""
 
     def __init__(
@@ -71,14 +72,7 @@ class ConditionalInstanceNorm2d(nn.Module):
         self.num_features = num_features
         self.num_styles = num_styles
         self.eps = eps
-        like = {"device": device, "dtype": dtype}
-        self.weight = nn.Parameter(torch.ones(num_styles, num_features, **like))
-        self.bias = nn.Parameter(torch.zeros(num_styles, num_features, **like))
-
-    def reset_parameters(self) -> None:
-        """Return to γ = 1, β = 0 for every style."""
-        nn.init.ones_(self.weight)
-        nn.init.zeros_(self.bias)
+        self._create_affine((num_styles, num_features), True, True, device, dtype)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """Normalize `x` and apply the rows `style` (n,) of the tables."""

@@ -9,8 +9,8 @@ from course_lib.numpy_layers import data_scaling as arrays
 from course_lib.torch_layers.moments import as_statistics_dtype, moments
 
 
-class _Tensors:
-    """What the scalers of arrays ask of arrays, for tensors; statistics are kept off the graph."""
+class _Rows:
+    """What scalers and whitening ask of arrays, for tensors."""
 
     @staticmethod
     def _widen(x: Tensor, columns: int | None) -> Tensor:
@@ -19,6 +19,10 @@ class _Tensors:
     @staticmethod
     def _narrow(wide: Tensor, x: Tensor) -> Tensor:
         return wide.to(x.dtype)
+
+
+class _Tensors(_Rows):
+    """What the scalers of arrays ask of arrays, for tensors; statistics are kept off the graph."""
 
     def _learn(self, wide: Tensor) -> "_Tensors":
         return super()._learn(wide.detach())

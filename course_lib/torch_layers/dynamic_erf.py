@@ -1,12 +1,13 @@
 """Dynamic erf on tensors; the twin of `numpy_layers.dynamic_erf`."""
 
 from collections.abc import Sequence
-from numbers import Integral
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.numpy_layers.dynamic_tanh import require_affine, require_one_value
+from course_lib.numpy_layers.shapes import affine_per_feature, trailing_shape
+from course_lib.torch_layers.affine import _Affine
 from course_lib.torch_layers.moments import as_statistics_dtype
 
 
@@ -27,14 +28,10 @@ def dynamic_erf(
     require_affine(x, weight, bias, "dynamic_erf")
     alpha, shift = (as_statistics_dtype(value).reshape(()) for value in (alpha, shift))
     y = torch.erf(alpha * as_statistics_dtype(x) + shift)
-    if weight is not None:
-        y = y * weight
-    if bias is not None:
-        y = y + bias
-    return y.to(x.dtype)
+    return affine_per_feature(y, weight, bias).to(x.dtype)
 
 
-class DynamicErf(nn.Module):
+class DynamicErf(_Affine):
     """Dynamic erf over the trailing `normalized_shape`; Chen et al. (2026).
 
     Parameters
@@ -54,22 +51,19 @@ class DynamicErf(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, Integral) else normalized_shape
-        self.normalized_shape = tuple(shape)
+        self.normalized_shape = trailing_shape(normalized_shape)
         self.alpha_init_value = alpha_init_value
         self.shift_init_value = shift_init_value
         like = {"device": device, "dtype": dtype}
         self.alpha = nn.Parameter(torch.full((1,), float(alpha_init_value), **like))
         self.shift = nn.Parameter(torch.full((1,), float(shift_init_value), **like))
-        self.weight = nn.Parameter(torch.ones(self.normalized_shape, **like))
-        self.bias = nn.Parameter(torch.zeros(self.normalized_shape, **like))
+        self._create_affine(self.normalized_shape, True, True, **like)
 
     def reset_parameters(self) -> None:
         """Return to the first α and s, γ = 1 and β = 0."""
         nn.init.constant_(self.alpha, self.alpha_init_value)
         nn.init.constant_(self.shift, self.shift_init_value)
-        nn.init.ones_(self.weight)
-        nn.init.zeros_(self.bias)
+        super().reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
         """Squash `x`, the same way in training and in evaluation."""

@@ -1,12 +1,13 @@
 """Dynamic tanh on tensors; the twin of `numpy_layers.dynamic_tanh`."""
 
 from collections.abc import Sequence
-from numbers import Integral
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.numpy_layers.dynamic_tanh import require_affine, require_one_value
+from course_lib.numpy_layers.shapes import affine_per_feature, trailing_shape
+from course_lib.torch_layers.affine import _Affine
 from course_lib.torch_layers.moments import as_statistics_dtype
 
 
@@ -21,14 +22,10 @@ def dynamic_tanh(
     require_one_value("alpha", alpha, x)
     require_affine(x, weight, bias, "dynamic_tanh")
     y = torch.tanh(as_statistics_dtype(alpha).reshape(()) * as_statistics_dtype(x))
-    if weight is not None:
-        y = y * weight
-    if bias is not None:
-        y = y + bias
-    return y.to(x.dtype)
+    return affine_per_feature(y, weight, bias).to(x.dtype)
 
 
-class DynamicTanh(nn.Module):
+class DynamicTanh(_Affine):
     """Dynamic tanh over the trailing `normalized_shape`; Zhu et al. (2025).
 
     Parameters
@@ -47,19 +44,16 @@ class DynamicTanh(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, Integral) else normalized_shape
-        self.normalized_shape = tuple(shape)
+        self.normalized_shape = trailing_shape(normalized_shape)
         self.alpha_init_value = alpha_init_value
         like = {"device": device, "dtype": dtype}
         self.alpha = nn.Parameter(torch.full((1,), float(alpha_init_value), **like))
-        self.weight = nn.Parameter(torch.ones(self.normalized_shape, **like))
-        self.bias = nn.Parameter(torch.zeros(self.normalized_shape, **like))
+        self._create_affine(self.normalized_shape, True, True, **like)
 
     def reset_parameters(self) -> None:
         """Return to the first α, γ = 1 and β = 0."""
         nn.init.constant_(self.alpha, self.alpha_init_value)
-        nn.init.ones_(self.weight)
-        nn.init.zeros_(self.bias)
+        super().reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
         """Squash `x`, the same way in training and in evaluation."""

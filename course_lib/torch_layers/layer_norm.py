@@ -1,12 +1,11 @@
 """Layer normalization on tensors; the twin of `numpy_layers.layer_norm`."""
 
 from collections.abc import Sequence
-from numbers import Integral
 
 import torch
 from torch import Tensor
 
-from course_lib.numpy_layers.shapes import require_trailing
+from course_lib.numpy_layers.shapes import affine_per_feature, require_trailing, trailing_shape
 from course_lib.torch_layers.affine import _Affine
 from course_lib.torch_layers.moments import standardize
 
@@ -26,10 +25,7 @@ def layer_norm(
     shape = tuple(normalized_shape)
     require_trailing(x, shape, {"weight": weight, "bias": bias}, "layer_norm")
     x_hat, _ = standardize(x, tuple(range(-len(shape), 0)), eps)
-    y = x_hat if weight is None else x_hat * weight
-    if bias is not None:
-        y = y + bias
-    return y.to(x.dtype)
+    return affine_per_feature(x_hat, weight, bias).to(x.dtype)
 
 
 class LayerNorm(_Affine):
@@ -45,9 +41,7 @@ class LayerNorm(_Affine):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(normalized_shape, Integral):
-            normalized_shape = (normalized_shape,)
-        self.normalized_shape = tuple(normalized_shape)
+        self.normalized_shape = trailing_shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         wanted = elementwise_affine, elementwise_affine and bias

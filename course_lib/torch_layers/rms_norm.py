@@ -1,13 +1,12 @@
 """Root mean square normalization on tensors; the twin of `numpy_layers.rms_norm`."""
 
 from collections.abc import Sequence
-from numbers import Integral
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.numpy_layers.rms_norm import measured_features
-from course_lib.numpy_layers.shapes import require_trailing
+from course_lib.numpy_layers.shapes import require_trailing, trailing_shape
 from course_lib.torch_layers.moments import as_statistics_dtype
 
 
@@ -61,9 +60,7 @@ class RMSNorm(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(normalized_shape, Integral):
-            normalized_shape = (normalized_shape,)
-        self.normalized_shape = tuple(normalized_shape)
+        self.normalized_shape = trailing_shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         weight = nn.Parameter(torch.ones(self.normalized_shape, device=device, dtype=dtype))

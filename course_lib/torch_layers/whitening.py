@@ -4,20 +4,12 @@ import torch
 from torch import Tensor
 
 from course_lib.numpy_layers import whitening as arrays
-from course_lib.torch_layers.data_scaling import as_rows
+from course_lib.torch_layers.data_scaling import _Rows
 from course_lib.torch_layers.moments import moments
 
 
-class _Tensors:
+class _Tensors(_Rows):
     """What whitening asks of arrays, for tensors; the statistics are kept off the graph."""
-
-    @staticmethod
-    def _widen(x: Tensor, columns: int | None) -> Tensor:
-        return as_rows(x, columns)
-
-    @staticmethod
-    def _narrow(wide: Tensor, x: Tensor) -> Tensor:
-        return wide.to(x.dtype)
 
     @staticmethod
     def _decompose(wide: Tensor) -> tuple[Tensor, Tensor, Tensor]:

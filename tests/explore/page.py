@@ -65,8 +65,8 @@ def settled(page: Page) -> str:
     return page.evaluate(f"((card) => card.outerHTML + JSON.stringify({inputs}))({CARD})")
 
 
-def modules(page: Page) -> None:
-    """Let the page import the figures' formulas, as they are in the package."""
+def formulas() -> Iterator[Page]:
+    """Open a page that can import the figures' formulas, as they are in the package."""
 
     def answer(route: Route) -> None:
         name = route.request.url.removeprefix(ORIGIN)
@@ -76,8 +76,11 @@ def modules(page: Page) -> None:
             kind, body = "text/html", "<!DOCTYPE html><title>Formulas</title>"
         route.fulfill(body=body, content_type=f"{kind}; charset=utf-8")
 
-    page.route(f"{ORIGIN}**", answer)
-    page.goto(ORIGIN)
+    with chromium() as browser:
+        page = browser.new_page()
+        page.route(f"{ORIGIN}**", answer)
+        page.goto(ORIGIN)
+        yield page
 
 
 def formula(page: Page, figure: str, code: str, **given: object) -> object:
