@@ -122,6 +122,13 @@ class _BatchRenorm(_Affine):
         count = torch.zeros((), dtype=torch.long, device=device)
         self.register_buffer("num_batches_tracked", count)
 
+    def reset_parameters(self) -> None:
+        """Forget every batch seen, and with them the schedule; return to γ = 1, β = 0."""
+        self.running_mean.zero_()
+        self.running_std.fill_(1)
+        self.num_batches_tracked.zero_()
+        super().reset_parameters()
+
     def forward(self, x: Tensor) -> Tensor:
         """Normalize `x`, in training within the limits that the schedule allows by now."""
         name = type(self).__name__

@@ -11,6 +11,7 @@ from course_lib.numpy_layers.shapes import (
     require_eps,
     require_layout,
 )
+from course_lib.torch_layers.affine import _Affine
 from course_lib.torch_layers.moments import as_statistics_dtype
 
 
@@ -40,7 +41,7 @@ def filter_response_norm(
     return y.to(x.dtype)
 
 
-class FilterResponseNorm2d(nn.Module):
+class FilterResponseNorm2d(_Affine):
     """Filter response norm and its thresholded linear unit over (n, c, h, w); Singh & Krishnan.
 
     It takes the place of a norm and of the activation that follows it. `learnable_eps` is for
@@ -60,11 +61,17 @@ class FilterResponseNorm2d(nn.Module):
         self.eps = eps
         self.learnable_eps = learnable_eps
         like = {"device": device, "dtype": dtype}
-        self.weight = nn.Parameter(torch.ones(num_features, **like))
-        self.bias = nn.Parameter(torch.zeros(num_features, **like))
+        self._create_affine(num_features, True, True, **like)
         self.tau = nn.Parameter(torch.zeros(num_features, **like))
         small = nn.Parameter(torch.full((num_features,), 1e-4, **like))
         self.register_parameter("learned_eps", small if learnable_eps else None)
+
+    def reset_parameters(self) -> None:
+        """Return to γ = 1, β = 0, τ = 0, and to the first learned ε."""
+        nn.init.zeros_(self.tau)
+        if self.learned_eps is not None:
+            nn.init.constant_(self.learned_eps, 1e-4)
+        super().reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize each channel of each example, in training and evaluation alike."""

@@ -17,6 +17,7 @@ from course_lib.numpy_layers.shapes import (
     values_per_channel,
 )
 from course_lib.numpy_layers.switchable_norm import SCOPES, require_images
+from course_lib.torch_layers.affine import _Affine
 from course_lib.torch_layers.batch_norm import _update_running
 from course_lib.torch_layers.moments import as_statistics_dtype, moments
 
@@ -63,7 +64,7 @@ def switchable_norm(
     return affine_per_channel(x_hat, weight, bias).to(x.dtype)
 
 
-class SwitchableNorm2d(nn.Module):
+class SwitchableNorm2d(_Affine):
     """Switchable norm over (n, c, h, w); Luo et al. (2019). It starts with equal shares."""
 
     def __init__(
@@ -79,12 +80,19 @@ class SwitchableNorm2d(nn.Module):
         self.eps = eps
         self.momentum = momentum
         like = {"device": device, "dtype": dtype}
-        self.weight = nn.Parameter(torch.ones(num_features, **like))
-        self.bias = nn.Parameter(torch.zeros(num_features, **like))
+        self._create_affine(num_features, True, True, **like)
         self.mean_weight = nn.Parameter(torch.ones(3, **like))
         self.var_weight = nn.Parameter(torch.ones(3, **like))
         self.register_buffer("running_mean", torch.zeros(num_features, **like))
         self.register_buffer("running_var", torch.ones(num_features, **like))
+
+    def reset_parameters(self) -> None:
+        """Forget every batch seen; return to equal shares, γ = 1 and β = 0."""
+        self.running_mean.zero_()
+        self.running_var.fill_(1)
+        nn.init.ones_(self.mean_weight)
+        nn.init.ones_(self.var_weight)
+        super().reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize `x`; in evaluation the batch's part comes from the running statistics."""
