@@ -147,6 +147,15 @@ def test_squeezed_code_keeps_its_strings():
     assert explorable.squeeze(css) == ".a,.b{color:red}.a :hover{margin:0 1px}"
 
 
+def test_site_keeps_a_formula_and_its_comma_on_one_line():
+    formula = r'<span class="math notranslate nohighlight">\(a < b\)</span>'.replace(
+        " < ", " &lt; "
+    )
+    joined = course_site.JOINED.sub(r"<b>\g<0></b>", f"<p>{formula}, and {formula}).</p>")
+    assert joined == f"<p><b>{formula},</b> and <b>{formula}).</b></p>"
+    assert not course_site.JOINED.search(f"<p>{formula} is one</p>")
+
+
 def test_site_moves_each_kind_of_script_to_one_file(tmp_path):
     figures = [explore.BatchSize(), explore.Projection(), explore.BatchSize(batch=2)]
     body = "<p>Words</p>".join(figure._repr_html_() for figure in figures)

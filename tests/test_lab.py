@@ -32,6 +32,21 @@ def test_true_claim_is_printed_with_a_tick(capsys):
     assert capsys.readouterr().out == "✓ the mean is 0.0\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("to 2e-09", "to 2·10⁻⁹"),
+        ("3.1e+04 steps, 1e-5", "3.1·10⁴ steps, 10⁻⁵"),
+        ("apart by 0e+00", "apart by 0"),
+        ("from -4.9 to (-0.5)", "from −4.9 to (−0.5)"),
+        ("x[-1], 3-5, 8x8, pre-1e3 and m - 1", "x[−1], 3-5, 8x8, pre-10³ and m - 1"),
+    ],
+)
+def test_numbers_of_a_claim_are_typeset(capsys, text, printed):
+    claim(text, True)
+    assert capsys.readouterr().out == f"✓ {printed}\n"
+
+
 def test_false_claim_stops_the_chapter_with_its_text():
     with pytest.raises(ClaimFailed, match=r"contradicts this claim: the mean is 0\.1"):
         claim("the mean is 0.1", False)
@@ -73,6 +88,15 @@ def test_table_has_a_heading_a_column_and_a_cell_a_value():
     assert re.findall(r"<th scope=\"col\">(.*?)</th>", shown) == ["m", "a &lt; b"]
     assert re.findall(r"<td>(.*?)</td>", shown) == ["2", "1.2", "4", "0.2"]
     assert shown.count("<tr>") == 3
+
+
+def test_tables_box_is_named_and_scrolls_by_keyboard():
+    shown = table(["m", 'a < "b"'], [["2", "1.2"]]).data
+    (box,) = re.findall(r"^<div [^>]*>(?=<table )", shown)
+    assert 'role="region"' in box
+    assert 'tabindex="0"' in box
+    assert 'aria-label="Table: m, a &lt; &quot;b&quot;"' in box
+    assert "overflow-x:auto" in box
 
 
 def test_table_refuses_a_row_of_another_length():

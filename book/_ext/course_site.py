@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import light_pages
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -13,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 # The script of one kind of figure, the same on every page; see course_lib/explore.
 EXPLORABLE = re.compile(r"<script>(\(\(\)=>\{'use strict';const NAME=\"(\w+)\".*?)</script>", re.S)
+# A formula in a line and the punctuation behind it, between which a browser would break the line.
+JOINED = re.compile(r'<span class="math notranslate nohighlight">[^<]*</span>[,.;:?!)”’]+')
 REDIRECT = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
@@ -146,7 +149,9 @@ def mend_page(
     for kind in ("css_files", "script_files"):
         files = context[kind]
         context[kind] = [file for file in files if not names_any(file.filename, unneeded)]
+    light_pages.defer_scripts(context, page)
     body = context.get("body", "")
+    body = JOINED.sub(r'<span class="course-joined">\g<0></span>', body)
     # docutils writes a role that ARIA has withdrawn.
     body = body.replace('role="doc-biblioentry"', 'role="listitem"')
     body, files = share_scripts(body, Path(app.outdir, "_static", "explore"))
@@ -172,4 +177,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", require_text_alternatives)
     app.connect("html-page-context", mend_page, priority=900)  # after the scripts are in
     app.connect("build-finished", complete_root, priority=100)  # before sphinx-external-toc's own
+    app.connect("build-finished", light_pages.shrink_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

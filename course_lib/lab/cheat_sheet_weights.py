@@ -135,6 +135,14 @@ def scalers(norms: Sequence[Norm] = SCALERS, seed: int = 0) -> Table:
     return Table("Scalers of data, (n, d)", columns, [_of_scaler(norm, seed) for norm in norms])
 
 
+def as_function(norm: Norm, x: Tensor) -> nn.Module:
+    """Return a row as the function of what it normalizes: a weight like `x`, or a table."""
+    made = norm.make(len(x))
+    if isinstance(made, of.OneInput):
+        return made
+    return _Weight(made.double()) if isinstance(made, nn.Module) else _Scaler(made)
+
+
 def _of_scaler(norm: Norm, seed: int) -> list[str]:
     made, x = norm.make(3), of.example((12, 3), seed)
     layer = made if isinstance(made, nn.Module) else _Scaler(made)

@@ -38,7 +38,12 @@ def staged_backward(g: Array, x: Array, eps: float) -> Stages:
     return Stages(dinv_std, dvar, dcentered, dmean, dx)
 
 
-def numeric_gradient(f: Callable[[Array], Array], x: Array, dy: Array, step: float) -> Array:
+def numeric_gradient(
+    f: Callable[[Array], Array],
+    x: Array,
+    dy: Array,
+    step: float,
+) -> Array:
     """Return the gradient of ``sum(dy * f(x))`` by central differences, one number at a time.
 
     Parameters

@@ -3,14 +3,13 @@
 import base64
 import html
 import io
-from pathlib import Path
 
 import numpy as np
-from IPython.display import HTML, display
+from IPython.display import display
 from numpy.typing import NDArray
 from PIL import Image
 
-_CSS = (Path(__file__).parent / "figure.css").read_text(encoding="utf-8")
+from course_lib.lab.plots import captioned
 
 
 def show_photographs(
@@ -41,9 +40,6 @@ def show_photographs(
     ValueError
         If a text is empty, or an array is not a picture.
     """
-    for name, text in [("alt", alt), ("caption", caption), *(("title", key) for key in pictures)]:
-        if not text.strip():
-            raise ValueError(f"expected a text that says what is shown, got {name}={text!r}")
     # Without the class dark-light the theme raises every picture's contrast in dark mode and frames
     # it in white: a reader of the dark page would compare other photographs than the text.
     items = "".join(
@@ -54,13 +50,9 @@ def show_photographs(
     # At most `columns` in a row, and each at least 14em wide unless the page is narrower.
     room = f"max(min(100%,14em),(100% - {columns - 1}*.75em)/{columns})"
     grid = f"display:grid;gap:.75em;grid-template-columns:repeat(auto-fill,minmax({room},1fr))"
-    display(
-        HTML(
-            f'<figure class="course-figure"><style>{_CSS}</style>'
-            f'<div role="group" aria-label="{html.escape(alt)}" style="{grid}">{items}</div>'
-            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
-        )
-    )
+    group = f'<div role="group" aria-label="{html.escape(alt)}" style="{grid}">{items}</div>'
+    titles = {f"title {number}": title for number, title in enumerate(pictures, 1)}
+    display(captioned(group, alt=alt, caption=caption, **titles))
 
 
 def _jpeg(picture: NDArray[np.floating], width: int) -> str:

@@ -96,21 +96,34 @@ def show(figures: Figure | list[Figure], *, alt: str, caption: str) -> None:
     ValueError
         If `alt` or `caption` is empty: a figure without words is lost on some readers.
     """
-    for name, text in {"alt": alt, "caption": caption}.items():
-        if not text.strip():
-            raise ValueError(
-                f"expected a text that says what the figure shows, got {name}={text!r}"
-            )
     figures = [figures] if isinstance(figures, Figure) else figures
     pictures = "".join(_svg(figure, alt, number) for number, figure in enumerate(figures))
     for figure in figures:
         plt.close(figure)
-    display(
-        HTML(
-            f'<figure class="course-figure"><style>{_CSS}</style>'
-            f'<div class="panels">{pictures}</div>'
-            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
-        )
+    display(captioned(f'<div class="panels">{pictures}</div>', alt=alt, caption=caption))
+
+
+def captioned(content: str, **words: str) -> HTML:
+    """Return a figure with its caption, in the colours of the page.
+
+    Parameters
+    ----------
+    content : str
+        HTML.
+    words : str
+        The `caption`, and every other text that `content` holds for the reader, by its name.
+
+    Raises
+    ------
+    ValueError
+        If one of them is empty: a figure without words is lost on some readers.
+    """
+    for name, text in words.items():
+        if not text.strip():
+            raise ValueError(f"expected a text that says what is shown, got {name}={text!r}")
+    return HTML(
+        f'<figure class="course-figure"><style>{_CSS}</style>{content}'
+        f"<figcaption>{html.escape(words['caption'])}</figcaption></figure>"
     )
 
 

@@ -91,7 +91,7 @@ class LSTMs(nn.Module):
         """Normalize `z` over its last axis and multiply by its gain; leave it in a plain net."""
         if not self.normalize:
             return z
-        # torch's own: one fused call instead of eight, and a hundred thousand of them here.
+        # torch's own: one fused call instead of eight, here a hundred thousand times.
         return layer_norm(z, z.shape[-1:]) * getattr(self, f"gain_{name}")
 
 

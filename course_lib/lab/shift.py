@@ -77,7 +77,8 @@ def gradient_shift(
     """
     names = list(before)
     moved = {name: after[name] for name in names[: names.index(weight)]}
-    return tuple(_gradient(model, weight, {**before, **part}, x, y) for part in ({}, moved))
+    parts = ({}, moved)
+    return tuple(_gradient(model, weight, {**before, **part}, x, y) for part in parts)
 
 
 def _gradient(model: nn.Module, weight: str, parameters: dict, x: Tensor, y: Tensor) -> Tensor:

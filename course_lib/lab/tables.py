@@ -7,7 +7,7 @@ from IPython.display import HTML
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> HTML:
-    """Return a table with right-aligned columns.
+    """Return a table with right-aligned columns, in a box that scrolls by itself, with keys too.
 
     Parameters
     ----------
@@ -32,7 +32,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> HTML:
         "<tr>" + "".join(f"<td>{html.escape(value)}</td>" for value in row) + "</tr>"
         for row in rows
     )
+    name = html.escape("Table: " + ", ".join(columns))
     return HTML(
-        f'<table class="course-table" style="text-align:right"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table>"
+        f'<div class="course-table" role="region" tabindex="0" aria-label="{name}" '
+        'style="overflow-x:auto"><table style="text-align:right">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
