@@ -15,7 +15,8 @@ from nbgrader.validator import Validator
 from notebooks import EXERCISES, ROOT, SOLUTIONS, answered, answers, checks, read, write
 from traitlets.config import Config, PyFileConfigLoader
 
-from course_lib.grading.check import CheckFailed, Criterion, check, total
+from course_lib.grading.check import CheckFailed, check
+from course_lib.grading.examine import Criterion, total
 from course_lib.grading.release import UnfinishedWork, drift, has_answers, release
 
 NAMES = [path.stem for path in SOLUTIONS]

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from course_lib.grading import CheckFailed, check
-from course_lib.grading.check import Criterion
+from course_lib.grading.examine import Criterion
 from course_lib.grading.mistakes import Mistake
 
-engine = importlib.import_module("course_lib.grading.check")
+checking = importlib.import_module("course_lib.grading.check")
+engine = importlib.import_module("course_lib.grading.examine")
 
 
 def draw(rng):
@@ -60,7 +61,7 @@ QUESTIONS = {
 
 @pytest.fixture(autouse=True)
 def questions(monkeypatch):
-    monkeypatch.setattr(engine, "load_question", QUESTIONS.__getitem__)
+    monkeypatch.setattr(checking, "load_question", QUESTIONS.__getitem__)
 
 
 @pytest.fixture

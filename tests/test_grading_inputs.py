@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from course_lib.grading import CheckFailed, check
-from course_lib.grading.check import Criterion
+from course_lib.grading.examine import Criterion
 
-engine = importlib.import_module("course_lib.grading.check")
+checking = importlib.import_module("course_lib.grading.check")
+engine = importlib.import_module("course_lib.grading.examine")
 
 
 def draw(rng):
@@ -31,7 +32,7 @@ QUESTION = (
 
 @pytest.fixture(autouse=True)
 def question(monkeypatch):
-    monkeypatch.setattr(engine, "load_question", {"product": QUESTION}.__getitem__)
+    monkeypatch.setattr(checking, "load_question", {"product": QUESTION}.__getitem__)
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from course_lib.grading import checks
-from course_lib.grading.check import CheckFailed, Criterion, check, total
+from course_lib.grading.check import CheckFailed, check
+from course_lib.grading.examine import Criterion, total
 
-engine = importlib.import_module("course_lib.grading.check")
+engine = importlib.import_module("course_lib.grading.examine")
 
 
 def questions() -> dict[str, tuple[Criterion, ...]]:

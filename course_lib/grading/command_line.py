@@ -29,7 +29,54 @@ def _parser() -> argparse.ArgumentParser:
         "--check", action="store_true", help="write nothing; fail where exercises/ is out of date"
     )
     release.set_defaults(run=_release)
+
+    grade = commands.add_parser("grade", help="grade submissions that you do not trust")
+    add = grade.add_argument
+    add(
+        "submissions",
+        type=Path,
+        metavar="SUBMISSIONS",
+        help="a folder STUDENT/ASSIGNMENT/, a folder of notebooks, or a zip of Canvas or Moodle",
+    )
+    add("--out", type=Path, required=True, metavar="DIR", help="where the results go")
+    add("--root", type=Path, default=Path(), help="the course's folder (here)")
+    add("--assignment", metavar="NAME", help="which exercise the files are, where no name says so")
+    add("--workers", type=int, default=1, metavar="N", help="processes on this machine (1)")
+    add("--scheduler", metavar="tcp://…", help="a dask cluster instead")
+    add("--seed-file", type=Path, metavar="F", help="the secret of the hidden inputs (DIR/seed)")
+    add("--overlay", type=Path, metavar="DIR", help="a folder with private questions, NAME.py")
+    add("--db", metavar="URL", help="the gradebook, such as postgresql://… (DIR/gradebook.db)")
+    add("--cell-seconds", type=float, default=10, metavar="S", help="for a cell or a call (10)")
+    add("--seconds", type=float, default=60, metavar="S", help="for a whole submission (60)")
+    add("--again", action="store_true", help="repeat what the grader itself failed on")
+    add("--no-sandbox", action="store_true", help="for submissions that you wrote yourself")
+    grade.set_defaults(run=_grade)
+
+    report = commands.add_parser("report", help="tables, plots, feedback and exports of grades")
+    report.add_argument("directory", type=Path, metavar="DIR", help="what `course grade` wrote")
+    report.add_argument(
+        "--canvas", type=Path, metavar="CSV", help="the gradebook that Canvas exported, to fill in"
+    )
+    report.add_argument(
+        "--moodle", type=Path, metavar="CSV", help="Moodle's grading worksheet, to fill in"
+    )
+    report.add_argument("--assignment", metavar="NAME", help="which exercise that worksheet is of")
+    report.set_defaults(run=_report)
     return parser
+
+
+def _grade(options: argparse.Namespace) -> int:
+    """Grade submissions."""
+    from course_lib.grading.grade_command import run  # nbgrader takes a second to import
+
+    return run(options)
+
+
+def _report(options: argparse.Namespace) -> int:
+    """Write reports, feedback and exports."""
+    from course_lib.grading.report_command import run
+
+    return run(options)
 
 
 def _check(options: argparse.Namespace) -> int:

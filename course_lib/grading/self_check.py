@@ -11,7 +11,7 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbgrader.utils import determine_grade, is_grade
 
-from course_lib.grading.check import Criterion, total
+from course_lib.grading.examine import Criterion, total
 from course_lib.lab.progress import progress
 
 

@@ -5,13 +5,14 @@ from functools import partial
 import numpy as np
 
 from course_lib.grading.answers import batch_norm_backward as a
-from course_lib.grading.check import Criterion
+from course_lib.grading.examine import SINGLE, Criterion
 from course_lib.grading.mistakes import Mistake
 
 DENSE, SEQUENCE, IMAGE = (6, 4), (3, 4, 5), (3, 4, 4, 4)
 
 _DETACHED = "the statistics are detached: μ and σ depend on every x of the channel"
 _UNBIASED = "this divides by m − 1: the variance that normalizes is the biased one, with m"
+_single = partial(Criterion, rtol=SINGLE)
 
 
 def _stage(hint, **changes):
@@ -30,7 +31,7 @@ _STAGES = [
     _stage(_UNBIASED, ddof=1),
 ]
 stages = (
-    Criterion(
+    _single(
         "ds, dv, dmean and dx",
         3,
         a.draw_stages,
@@ -86,7 +87,7 @@ _AXES = [
         gain=lambda weight: weight,
     ),
 ]
-_dx = partial(Criterion, points=1, reference=a.backward, returns=("dx", "dweight", "dbias"))
+_dx = partial(_single, points=1, reference=a.backward, returns=("dx", "dweight", "dbias"))
 batch_norm_backward = (
     _dx("dense input (n, c)", draw=partial(a.draw_backward, DENSE), mistakes=_BACKWARD),
     _dx("sequences (n, c, l)", draw=partial(a.draw_backward, SEQUENCE), mistakes=_BACKWARD),
@@ -116,7 +117,7 @@ _TRUNCATED = _difference(
     working=lambda x: x,
 )
 _numeric = partial(
-    Criterion,
+    partial(Criterion, rtol=2e-4),  # differences divide the rounding of float32 by the step
     points=1,
     reference=a.numeric_gradient,
     returns=("dx",),
@@ -203,13 +204,13 @@ _CONSTANT = Mistake(
     lambda g, x_hat: a.parts(g, x_hat, g.mean(0), (g * x_hat).sum(0) / (x_hat**2).sum(0)),
 )
 _PARTS = ("along_ones", "along_x_hat", "rest")
-_parts = partial(Criterion, points=1, reference=a.split, returns=_PARTS)
+_parts = partial(_single, points=1, reference=a.split, returns=_PARTS)
 split = (
     _parts("three channels", draw=partial(a.draw_parts, False), mistakes=_SPLIT),
     _parts("a constant channel", draw=partial(a.draw_parts, True), mistakes=[_CONSTANT]),
 )
 
-_layer = partial(Criterion, reference=a.layer)
+_layer = partial(Criterion, reference=a.layer, rtol=5e-6)
 layer = (
     _layer(
         "the gradient passes through the statistics",

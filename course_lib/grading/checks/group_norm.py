@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from course_lib.grading.answers import group_norm as a
-from course_lib.grading.check import Criterion
+from course_lib.grading.examine import Criterion
 from course_lib.grading.mistakes import Mistake
 
 SQUARE, IMAGE, SEQUENCE, DENSE = (2, 6, 6, 6), (3, 8, 4, 5), (3, 6, 5), (4, 12)

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from course_lib.grading.answers import instance_norm as a
-from course_lib.grading.check import Criterion
+from course_lib.grading.examine import Criterion
 from course_lib.grading.mistakes import Mistake
 
 SEQUENCE, IMAGE = (3, 4, 5), (3, 4, 4, 4)

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from course_lib.grading.answers import loss_landscape as a
-from course_lib.grading.check import Criterion
+from course_lib.grading.examine import Criterion
 from course_lib.grading.mistakes import Mistake
 
 _INVARIANT = [

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from course_lib.grading.answers import signal_propagation as a
-from course_lib.grading.check import Criterion
+from course_lib.grading.examine import Criterion
 from course_lib.grading.mistakes import Mistake
 
 

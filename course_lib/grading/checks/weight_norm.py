@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from course_lib.grading.answers import weight_norm as a
-from course_lib.grading.check import Criterion
+from course_lib.grading.examine import Criterion
 from course_lib.grading.mistakes import Mistake
 
 DENSE, KERNELS = (4, 4), (3, 3, 3, 3)

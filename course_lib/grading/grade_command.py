@@ -1,0 +1,103 @@
+"""`course grade`: submissions in, results, gradebook and grades.csv out."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from course_lib.grading.assignment import Assignment, load_assignment
+from course_lib.grading.autograded import write_autograded, write_settings
+from course_lib.grading.collect import collect
+from course_lib.grading.gradebook import import_results
+from course_lib.grading.gradebook_database import GradebookError
+from course_lib.grading.job_process import ClusterError
+from course_lib.grading.job_store import Busy
+from course_lib.grading.jobs import Stopped, run_jobs
+from course_lib.grading.pool import Limits
+from course_lib.grading.release import assignments
+from course_lib.grading.report import write_report
+from course_lib.grading.sandbox import NoSandbox
+from course_lib.grading.seed import read_seed, seed_of
+from course_lib.lab.progress import progress
+
+UNSAFE = (
+    "course grade: WITHOUT A SANDBOX: the code in these submissions can read and change whatever "
+    "you can; every result says so"
+)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Grade; return 0, or 1 where something needs a person, 2 for what cannot be done."""
+    try:
+        return _run(options)
+    except (ValueError, OSError, NoSandbox, ClusterError, Busy, GradebookError) as error:
+        print(f"course grade: {error}", file=sys.stderr)
+        return 2
+    except Stopped as error:
+        print(f"\ncourse grade: {error}", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    directory, root = options.out, options.root
+    if options.no_sandbox:
+        print(UNSAFE, file=sys.stderr)
+    course = load_course(root, options.overlay)
+    seed = read_seed(options.seed_file) if options.seed_file else seed_of(directory)
+    found = collect(options.submissions, list(course), assignment=options.assignment)
+    results = list(
+        run_jobs(
+            found,
+            course,
+            directory,
+            seed=seed,
+            sandbox=not options.no_sandbox,
+            limits=Limits(options.cell_seconds, options.seconds),
+            workers=options.workers,
+            scheduler=options.scheduler,
+            again=options.again,
+        )
+    )
+    by_name = {(result["student"], result["assignment"]): result for result in results}
+    again = collect(options.submissions, list(course), assignment=options.assignment)
+    for item in progress(again, "writing the graded notebooks", len(again)):
+        result = by_name.get((item.student, item.assignment))
+        if result and item.raw is not None and item.assignment in course:
+            write_autograded(result, item.raw, course[item.assignment], root, directory)
+    imported = import_results(results, course, directory, options.db)
+    write_settings(
+        directory,
+        root,
+        db=options.db,
+        seed_file=options.seed_file,
+        overlay=options.overlay,
+        sandbox=not options.no_sandbox,
+    )
+    write_report(directory)
+    for line in [*imported.warnings, *imported.left_out]:
+        print(f"course grade: {line}", file=sys.stderr)
+    counts = Counter(result["status"] for result in results)
+    print(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+    print(f"results in {directory}: grades.csv, gradebook, report/index.html; next: "
+          f"course report {directory}")  # fmt: skip
+    return 0 if set(counts) <= {"GRADED"} else 1
+
+
+def load_course(root: Path, overlay: Path | None = None) -> Mapping[str, Assignment]:
+    """Return every exercise of the course in `root` by name.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    names = assignments(root)
+    if not names:
+        raise ValueError(
+            f"expected a course with solutions/NAME/NAME.ipynb, got none in {root.resolve()}; run "
+            "it in the course's folder or name that with --root"
+        )
+    if overlay is not None and not overlay.is_dir():
+        raise ValueError(f"expected a folder of private questions, got {overlay}")
+    return {name: load_assignment(root, name, overlay) for name in names}
