@@ -43,9 +43,8 @@ def handed_in(tmp_path_factory):
     for name, students in STUDENTS.items():
         for number in range(students):
             task = draw.choice(sorted(solution(name)))
-            kind = draw.choices(
-                ["right", "wrong", "hostile", "unsolved", "torn"], [10, 6, 2, 1, 1]
-            )[0]
+            kinds = ["right", "wrong", "hostile", "unsolved", "torn"]
+            (kind,) = draw.choices(kinds, [10, 6, 2, 1, 1])
             code = {"wrong": draw.choice(WRONG), "hostile": draw.choice(HOSTILE)}.get(kind)
             raw = submission(name, {task: code.format(task=task)} if code else None)
             # A cell of its own makes each file another job.
