@@ -200,3 +200,9 @@ def test_a_check_that_fails_by_itself_is_no_silent_zero(graded, tmp_path):
     result = graded("batch_norm", submission("batch_norm"), tmp_path)
     assert result["status"] == "CRASH"
     assert "the check itself failed: ZeroDivisionError" in result["reason"]
+
+
+def test_an_import_that_is_missing_here_does_not_take_its_cell_along(graded):
+    uses = "def batches_to_forget(momentum, share):\n    return m.ceil(m.log(share, 1 - momentum))"
+    work = submission("batch_norm", {"batches_to_forget": uses}, ["import torch\nimport math as m"])
+    assert graded("batch_norm", work)["score"] == 18.0

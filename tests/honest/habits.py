@@ -53,7 +53,11 @@ LINES = (
 
 AFTER = {
     "a second definition": "\nfirst_try, {0} = {0}, {0}\n",
-    "a call of the check": '\npoints = check("{1}.{0}", {0})\nprint(f"{{points:.1f}} points")\n',
+    # The name comes back only if every line before ran.
+    "a call of the check": (
+        "\nmine = {0}\ndel {0}\nfrom course_lib.grading import CheckFailed\n"
+        'points = check("{1}.{0}", mine)\nprint(f"{{points:.1f}} points")\n{0} = mine\n'
+    ),
     "a failed experiment": "\nprint({0}(1, 2, 3, 4, 5, 6, 7, 8))\n",
     "a question": "\n{0}?\n",
     "a test of its type": "\nassert callable({0}) and type({0}).__name__ == 'function'\n",

@@ -4,6 +4,9 @@ The learner's code runs in this process and may do to it what it likes: nothing 
 answer, and what the judge gets is only ever taken for a value.
 """
 
+import __future__
+
+import ast
 import builtins
 import os
 import re
@@ -63,12 +66,26 @@ class Server:
 
     def do_run(self, message: wire.Message, buffers: list[bytes]) -> Any:
         """Execute a cell; its error is part of the answer, since the cells after it still run."""
-        error = None
         try:
-            exec(_compiled(message.body["source"], message.body["title"]), self.names)
+            error = self.execute(_parsed(message.body["source"]), f"<{message.body['title']}>")
         except BaseException as caught:
             error = describe(caught)
         return {"error": error}
+
+    def execute(self, tree: ast.Module, title: str) -> dict[str, Any] | None:
+        """Run the statements; an import that fails here does not take the next lines along."""
+        missing, flags = None, 0
+        for node in tree.body:
+            if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+                flags = __future__.annotations.compiler_flag
+            code = compile(ast.Module([node], []), title, "exec", flags)
+            try:
+                exec(code, self.names)
+            except ImportError as caught:
+                if not isinstance(node, ast.Import | ast.ImportFrom):
+                    raise
+                missing = missing or describe(caught)
+        return missing
 
     def do_has(self, message: wire.Message, buffers: list[bytes]) -> Any:
         """Say whether a name is defined."""
@@ -181,15 +198,15 @@ def describe(error: BaseException) -> dict[str, Any]:
     }
 
 
-def _compiled(source: str, title: str) -> types.CodeType:
-    """Compile a cell; lines that only IPython understands are left out."""
+def _parsed(source: str) -> ast.Module:
+    """Parse a cell; lines that only IPython understands are left out."""
     try:
-        return compile(source, f"<{title}>", "exec")
+        return ast.parse(source)
     except SyntaxError:
         plain = re.sub(r"(?m)^(\s*)%time +", r"\1", source)
         plain = re.sub(r"(?m)^(\s*)([\w, ]+= *)?[%!][^\n]*$", r"\1\2None", plain)
         plain = re.sub(r"(?m)^(\s*)(\?{1,2}[\w.*]+|[\w.*]+\?{1,2})[ \t;]*$", r"\1pass", plain)
-        return compile(plain, f"<{title}>", "exec")
+        return ast.parse(plain)
 
 
 def _changed(array: Any, old: Any) -> bool:
