@@ -152,7 +152,7 @@ def oversized_files(root: Path) -> list[str]:
         seen |= mine
         lines = sum(sizes[path] for path in mine)
         if lines > largest:
-            found.append(f"{part} has {lines} lines beside what is counted apart, at most {largest}")
+            found.append(f"{part} has {lines} lines without parts of their own, at most {largest}")
     return found
 
 

@@ -15,11 +15,14 @@ PNG = "import base64\nfrom IPython.display import HTML, Image\npng = base64.b64d
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 FAULTY_CELLS = ["Image(png)", "HTML('<figure><svg></svg></figure>')", "HTML('<img src=\"x\">')"]
-FAULTY_TEXT = "{ref}`nowhere`, {cite}`nobody2015`, {eq}`nothing`.\n\n![](_static/logo.svg)"
+FAULTY_TEXT = (
+    "{ref}`nowhere`, {cite}`nobody2015`, {eq}`nothing`.\n\n![](_static/logo.svg)\n\n$\\mystery$"
+)
 FAULTS = {
     "a broken reference": "book/intro.md:3: WARNING: undefined label: 'nowhere'",
     "an unknown citation": 'book/intro.md:3: WARNING: could not find bibtex key "nobody2015"',
     "an unknown equation": "equation not found: nothing",
+    "an unknown macro": "WARNING: formula: Undefined control sequence \\mystery",
     "an image without alt text": "book/intro.md:5: WARNING: image without alt text",
     "a figure of a cell without alt text": "book/chapter.ipynb (cell 3): WARNING: image without",
     "an svg without a label": "book/chapter.ipynb (cell 4): WARNING: <svg> without role=",

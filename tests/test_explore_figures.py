@@ -8,9 +8,11 @@ from explore.page import CARD, SETTLED, chromium, settled, show
 
 from course_lib.explore import FIGURES
 
-CONTROLS = "input, button, [tabindex]"
-KEYS = {"range": "ArrowRight", "radio": "Space", "checkbox": "Space", "slider": "ArrowUp"}
-SMALL = """(card) => [...card.querySelectorAll('input, button, [tabindex]')].filter((one) => {
+CONTROLS = "input, select, button, [tabindex]"
+KEYS = {"range": "ArrowRight", "radio": "Space", "checkbox": "Space", "slider": "ArrowUp",
+        "number": "ArrowUp", "select-one": "ArrowDown", "gridcell": "-"}  # fmt: skip
+SMALL = """(card) => [...card.querySelectorAll('input, select, button, [tabindex]')].filter(one => {
+  if (!one.checkVisibility()) return false;
   const area = (one.type === 'checkbox' ? one.parentNode : one).getBoundingClientRect();
   return area.width < 24 || area.height < 24;
 }).map((one) => one.outerHTML)"""
@@ -90,7 +92,7 @@ def moved(request, browser):
         text, role, kind, is_checked = control.evaluate(
             "(one) => [one.textContent, one.getAttribute('role'), one.type, one.checked]"
         )
-        if text == "Reset" or is_checked:
+        if text == "Reset" or is_checked or not control.is_visible():
             continue
         control.focus()
         control.press(KEYS.get(role or kind, "Enter"))

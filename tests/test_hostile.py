@@ -20,7 +20,7 @@ from course_lib.grading.judge import grade
 from course_lib.grading.pool import Limits, Pool
 from course_lib.grading.sandbox import NoSandbox
 
-LIMITS = Limits(cell=2.0, notebook=15.0)
+LIMITS = Limits(cell=1.0, notebook=15.0)
 GIBIBYTE = 1 << 20  # in the kilobytes of `getrusage`
 
 
@@ -46,7 +46,8 @@ def test_an_attack_earns_nothing_and_harms_nobody(pool, attack):
     task = assignment(attack.exercise)
     if attack.before is not None:
         grade(task, attack.before(), SEED, pool)
-    held = memory_peak()
+    pool.warm(task.packages)
+    held, descriptors = memory_peak(), len(os.listdir("/proc/self/fd"))
     result = grade(task, attack.make(), SEED, pool)
     # The attacked questions earn nothing, all others everything.
     attacked = {f"check_{name}" for name in attack.questions}
@@ -62,6 +63,7 @@ def test_an_attack_earns_nothing_and_harms_nobody(pool, attack):
     assert (result["reason"] == "") == (attack.status == "GRADED")
     # The judge is as before, and the worker is gone.
     assert memory_peak() - held < GIBIBYTE
+    assert len(os.listdir("/proc/self/fd")) == descriptors
     assert result["seconds"] < 3 * LIMITS.notebook
     assert outlived(pool) == []
     fair = grade(task, honest(attack.exercise), SEED, pool)

@@ -1,11 +1,14 @@
 """What the site needs beyond the theme: text alternatives enforced, third parties kept out."""
 
 import hashlib
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import quote
 
 import light_pages
+import typeset_math
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -15,15 +18,40 @@ logger = logging.getLogger(__name__)
 # The script of one kind of figure, the same on every page; see course_lib/explore.
 EXPLORABLE = re.compile(r"<script>(\(\(\)=>\{'use strict';const NAME=\"(\w+)\".*?)</script>", re.S)
 # A formula in a line and the punctuation behind it, between which a browser would break the line.
-JOINED = re.compile(r'<span class="math notranslate nohighlight">[^<]*</span>[,.;:?!)”’]+')
+JOINED = re.compile(r'<span class="math [^>]*>(?:(?!</span>).)*</mjx-container></span>[,.;:?!)”’]+')
 REDIRECT = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
 <meta http-equiv="refresh" content="0; url={target}">
-<link rel="canonical" href="{target}">
-<link rel="icon" href="{icon}">
+<link rel="canonical" href="{site}{target}">
+<link rel="icon" href="_static/{icon}">
 <title>{title}</title>
 <p><a href="{target}">{title}</a></p>
+</html>
+"""
+# It is shown at addresses of any depth, where no relative address would lead home.
+LOST = """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:image/svg+xml,{picture}">
+<title>No such page - {title}</title>
+<style>
+  body {{ font: 1.1rem/1.6 system-ui, sans-serif; background: #fff; color: #222; }}
+  a {{ color: #0a5cc0; }}
+  @media (prefers-color-scheme: dark) {{
+    body {{ background: #121212; color: #ddd; }}
+    a {{ color: #7ab8ff; }}
+  }}
+  main {{ max-width: 34rem; margin: 15vh auto; padding: 1rem }}
+</style>
+<main>
+  <h1>There is no page at this address</h1>
+  <p>It may have moved. <a href="{site}{target}">{title}</a> begins with a map of its pages,
+  and <a href="{site}search.html">the search</a> finds what it calls by another name.</p>
+</main>
 </html>
 """
 
@@ -45,7 +73,9 @@ class PictureAudit(HTMLParser):
             self.judge(bool(given.get("alt")), given, "<img> without alt text")
         elif tag == "svg":
             if self.depth == 0:
-                labelled = given.get("role") == "img" and bool(given.get("aria-label"))
+                # A drawing with links in it is a group: the inside of a picture is mute.
+                role = given.get("role") in ("img", "group")
+                labelled = role and bool(given.get("aria-label"))
                 self.judge(labelled, given, '<svg> without role="img" and aria-label')
             self.depth += 1
 
@@ -64,10 +94,10 @@ class PictureAudit(HTMLParser):
         return self.faults + ([] if self.labelled else self.hidden)
 
 
-def html_faults(html: str) -> list[str]:
+def html_faults(text: str) -> list[str]:
     """Say which pictures in a piece of HTML lack a text alternative."""
     audit = PictureAudit()
-    audit.feed(html)
+    audit.feed(text)
     audit.close()
     return audit.found()
 
@@ -114,17 +144,6 @@ def disconnect_thebe(app: Sphinx, config: object) -> None:
         listeners[:] = [one for one in listeners if one.handler.__module__ != "sphinx_thebe"]
 
 
-def names_any(path: object, parts: tuple[str, ...]) -> bool:
-    """Say whether a path contains any of the parts; an inline script has none."""
-    return any(part in str(path) for part in parts)
-
-
-def has_math(doctree: nodes.document | None) -> bool:
-    """Say whether a page shows a formula."""
-    kinds = (nodes.math, nodes.math_block)
-    return doctree is not None and any(isinstance(node, kinds) for node in doctree.findall())
-
-
 def share_scripts(body: str, folder: Path) -> tuple[str, list[str]]:
     """Move the scripts of a page's explorable figures into `folder`, each kind once.
 
@@ -144,12 +163,11 @@ def mend_page(
     app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None
 ) -> None:
     """Drop what the page does not need; give references the role that their list allows."""
-    # Sphinx sends a page MathJax (1.3 MB) for the formulas of the pages below it, too.
-    unneeded = ("sphinx-thebe",) if has_math(doctree) else ("sphinx-thebe", "mathjax")
     for kind in ("css_files", "script_files"):
         files = context[kind]
-        context[kind] = [file for file in files if not names_any(file.filename, unneeded)]
-    light_pages.defer_scripts(context, page)
+        context[kind] = [file for file in files if "sphinx-thebe" not in str(file.filename)]
+    if page != "search":  # whose own scripts expect the others before them
+        context["script_files"] = [light_pages.deferred(file) for file in context["script_files"]]
     body = context.get("body", "")
     body = JOINED.sub(r'<span class="course-joined">\g<0></span>', body)
     # docutils writes a role that ARIA has withdrawn.
@@ -161,18 +179,26 @@ def mend_page(
 
 
 def complete_root(app: Sphinx, error: Exception | None) -> None:
-    """Lead from the site's root to the landing page, by a link where a refresh is not followed."""
+    """Lead home from the site's root and from addresses that do not exist."""
     if error is None and app.builder.name == "html":
-        Path(app.outdir, ".nojekyll").touch()  # GitHub Pages would drop folders such as _static
-        target = app.builder.get_target_uri(app.config.root_doc)
-        # Without an icon of its own the page makes a browser ask for one at the site's root.
-        icon = f"_static/{Path(app.config.html_favicon).name}"
-        page = REDIRECT.format(target=target, icon=icon, title=app.config.html_title)
-        Path(app.outdir, "index.html").write_text(page, encoding="utf8")
+        site = Path(app.outdir)
+        (site / ".nojekyll").touch()  # GitHub Pages would drop folders such as _static
+        icon = Path(app.config.html_favicon)
+        words = {
+            "target": app.builder.get_target_uri(app.config.root_doc),
+            "site": app.config.html_baseurl,
+            "title": html.escape(app.config.html_title),
+            # Without an icon of its own the page makes a browser ask for one at the site's root.
+            "icon": icon.name,
+            "picture": quote(Path(app.srcdir, icon).read_text(encoding="utf8")),
+        }
+        (site / "index.html").write_text(REDIRECT.format(**words), encoding="utf8")
+        (site / "404.html").write_text(LOST.format(**words), encoding="utf8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the hooks."""
+    typeset_math.setup(app)
     app.connect("config-inited", disconnect_thebe)
     app.connect("doctree-read", require_text_alternatives)
     app.connect("html-page-context", mend_page, priority=900)  # after the scripts are in

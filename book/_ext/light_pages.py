@@ -13,12 +13,12 @@ GLYPH = re.compile(r'"(?:\\([ef][0-9a-f]{3})\b|([\ue000-\uf8ff]))')  # escaped, 
 AT_ONCE = "documentation_options.js"  # an inline script of each page adds to it
 
 
-def defer_scripts(context: dict, page: str) -> None:
-    """Let a page show before its scripts run; those of the search page expect an order."""
-    for file in context["script_files"] if page != "search" else []:
-        name = str(file.filename)
-        if file.filename and AT_ONCE not in name:
-            file.attributes["defer"] = "defer"
+def deferred(file: object) -> object:
+    """Return a page's script as one that runs when the page is there; pages share the first."""
+    if not file.filename or AT_ONCE in str(file.filename):
+        return file
+    attributes = {**file.attributes, "defer": "defer"}
+    return type(file)(file.filename, priority=file.priority, **attributes)
 
 
 def icons_shown(site: Path) -> set[int]:

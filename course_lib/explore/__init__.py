@@ -4,6 +4,7 @@ Each is one line, the last of a cell: ``BatchSize(challenge="…")``. `python -m
 writes the fallback pictures again after a figure has changed.
 """
 
+from course_lib.explore.axes import Axes
 from course_lib.explore.batch_size import BatchSize
 from course_lib.explore.descent import Descent
 from course_lib.explore.distribution_shift import DistributionShift
@@ -26,4 +27,5 @@ FIGURES = [
     OneReduction,
     Epsilon,
     DistributionShift,
+    Axes,
 ]

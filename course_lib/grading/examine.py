@@ -94,9 +94,11 @@ def examine(
         Of hidden inputs, about which the report gives no number; None: the visible ones.
     """
     hidden, seed = seed is not None, seed or 0
-    results = [
-        _try(criterion, submission, _generator(name, criterion, seed)) for criterion in criteria
-    ]
+    order = range(len(criteria))
+    if hidden:  # in another order, so that no function knows by its calls which one it is asked
+        order = np.random.default_rng(seed).permutation(len(criteria)).tolist()
+    found = {i: _try(criteria[i], submission, _generator(name, criteria[i], seed)) for i in order}
+    results = [found[i] for i in range(len(criteria))]
     not_written = all(result.problem == NOT_WRITTEN for result in results)
     results = _without_free_refusals(results)
     earned = total(result.criterion for result in results if result.problem is None)

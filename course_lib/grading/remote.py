@@ -100,8 +100,11 @@ class Session:
         if not (isinstance(value, list) and len(value) == 2 and isinstance(value[1], list)):
             raise self.lost("CRASH", "the worker answered what no function returns")
         given = list(arrays([args, kwargs]))
-        for pair in value[1]:
-            self._change(given, pair)
+        try:
+            for index, new in value[1]:
+                foreign.change(given[index], new)
+        except (TypeError, ValueError, IndexError, AttributeError, RuntimeError):
+            raise self.lost("CRASH", "the worker changed what it was not given") from None
         return value[0], body.get("call", 0)
 
     def request(self, do: str, value: Any) -> tuple[Any, dict]:
@@ -174,7 +177,8 @@ class Session:
 
     def _send(self, body: Any, buffers: list[bytes], deadline: float) -> None:
         try:
-            self.connection.settimeout(max(deadline - time.monotonic(), 1e-3))
+            left = min(self.soft + self.seconds, deadline) - time.monotonic()
+            self.connection.settimeout(max(left, 1e-3))
             wire.send(self.connection, body, buffers)
         except TimeoutError:
             raise self._late(deadline) from None
@@ -195,14 +199,18 @@ class Session:
     def _wait(self, deadline: float) -> None:
         """Wait for the worker's next word; one that only waits for a processor gets more time."""
         while True:
-            left = min(self.soft, deadline) - time.monotonic()
-            if select.select([self.connection], [], [], max(left, 0.0))[0]:
+            if self._speaks(min(self.soft, deadline) - time.monotonic()):
                 return
             self.asked, runs = sandbox.time_of(self.watch)
             more = self.seconds - (self.asked - self.used)
             if not runs or more <= 0 or time.monotonic() >= deadline:
+                if self._speaks(0.0):  # it finished while its time was asked for
+                    return
                 raise self._late(deadline)
             self.soft = time.monotonic() + max(more, 0.05)
+
+    def _speaks(self, seconds: float) -> bool:
+        return bool(select.select([self.connection], [], [], max(seconds, 0.0))[0])
 
     def _late(self, deadline: float) -> WorkerLost:
         whole = time.monotonic() >= self.deadline
@@ -220,14 +228,6 @@ class Session:
             return self.lost("CRASH", "Python cut its connection to the judge")
         how = f"was killed by signal {-code}" if code < 0 else f"ended itself with code {code}"
         return self.lost("CRASH", f"Python {how}")
-
-    def _change(self, given: list, pair: Any) -> None:
-        """Write what the worker changed into the caller's array."""
-        try:
-            index, new = pair
-            foreign.change(given[index], new)
-        except (TypeError, ValueError, IndexError, AttributeError, RuntimeError):
-            raise self.lost("CRASH", "the worker changed what it was not given") from None
 
 
 class Remote:

@@ -14,16 +14,16 @@ def run(options: argparse.Namespace) -> int:
     try:
         report = write_report(directory)
         write_feedback(directory)
-        exports = [
-            write_canvas(directory, options.canvas),
-            write_moodle(directory, options.moodle, options.assignment),
-            write_gradescope(directory),
-        ]
+        exports = {
+            "Canvas": write_canvas(directory, options.canvas),
+            "Moodle": write_moodle(directory, options.moodle, options.assignment),
+            "Gradescope": write_gradescope(directory),
+        }
     except (ValueError, OSError) as error:
         print(f"course report: {error}", file=sys.stderr)
         return 2
     print(summary(report))
-    for export in exports:
+    for name, export in exports.items():
         for place in export.left_out:
-            print(f"course report: {place} found no place in {export.files[0]}", file=sys.stderr)
+            print(f"course report: no score of {place} for {name}", file=sys.stderr)
     return 0

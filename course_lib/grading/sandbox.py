@@ -32,14 +32,14 @@ CALLS = (
     "restart_syscall rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn "
     "rt_sigsuspend rt_sigtimedwait sched_getaffinity sched_getparam sched_getscheduler "
     "sched_yield select sendmsg sendto set_robust_list set_tid_address setitimer shutdown "
-    "sigaltstack stat statfs statx tgkill time times truncate umask uname unlink unlinkat "
+    "sigaltstack stat statfs statx sysinfo tgkill time times truncate umask uname unlink unlinkat "
     "utimensat wait4 waitid write writev "
 )
 # Of these only some commands. No locks: by one on a file that all see, a worker could tell another
-# what it was asked. (Nor what the system has in memory: no mincore, sysinfo, fadvise64.)
+# what it was asked; nor by what it had the system read from disk (no mincore, no fadvise64).
 COMMANDS = {
     "fcntl": (0, 1, 2, 3, 4, 1030),  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, …CLOEXEC
-    "ioctl": (0x5401, 0x541B, 0x5421, 0x5450, 0x5451),  # TCGETS, FIONREAD, FIONBIO, FIO(N)CLEX
+    "ioctl": (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451),  # terminals: read; FIO…
 }
 
 

@@ -13,13 +13,13 @@ from course_lib.lab.plots import captioned
 from course_lib.numpy_layers.moments import Array
 
 SIDE, DEPTH = 11, (5, 4)  # of a cell, in pixels, and how far the next example moves
-WIDTH, CARD = 360, 172
+WIDTH, CARD = 360, 174
 _CSS = (
     ".course-map svg{display:block;margin:auto;width:100%;max-width:35rem;height:auto;"
     "font-family:system-ui,sans-serif}"
     ".course-map text{fill:var(--ink);font-size:12.5px}"
     ".course-map .band{font-size:13px;font-weight:650}"
-    ".course-map .name{font-size:13.5px;font-weight:650}"
+    ".course-map .name{font-size:13px;font-weight:650}"
     ".course-map a :is(.name,.more){fill:var(--series-0);text-decoration:underline;"
     "text-decoration-thickness:1px;text-underline-offset:2px}"
     ".course-map a:hover :is(.name,.more){text-decoration-thickness:2px}"
@@ -71,13 +71,13 @@ ABOUT = {  # what more the course says of batch norm, beside its card
 }
 BANDS = {
     BATCH - 14: "Activations: which values share one mean",
-    BATCH + 3 * GAP + 22: "Weights and data, by the same formula",
+    BATCH + 3 * GAP + 22: "Weights or data instead of activations",
     BATCH + 4 * GAP + 58: "Nothing is averaged",
 }
 WAYS = [  # from, to, as a path
-    ("batch_norm", "instance_norm", f"M86 {BATCH + 82}v18"),
+    ("batch_norm", "instance_norm", f"M87 {BATCH + 82}v18"),
     ("instance_norm", "group_norm", f"M{CARD} {BATCH + GAP + 41}h12"),
-    ("group_norm", "layer_norm", f"M{RIGHT + 86} {BATCH + GAP + 82}v18"),
+    ("group_norm", "layer_norm", f"M{RIGHT + 87} {BATCH + GAP + 82}v18"),
     ("layer_norm", "rms_norm", f"M{RIGHT} {BATCH + 2 * GAP + 41}h-12"),
 ]
 ALT = (
@@ -161,7 +161,7 @@ def _card(place: Place) -> str:
     if place.norm:
         block = cells(mask(place.norm))
         lines.append(f'<g transform="translate(8 12)">{block}</g>')
-        left = 64
+        left = 62
     top = 26 if place.norm else 20
     lines.append(f'<text class="name" x="{left}" y="{top}">{place.name}</text>')
     lines += [

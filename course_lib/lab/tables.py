@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from IPython.display import HTML
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> HTML:
-    """Return a table with right-aligned columns, in a box that scrolls by itself, with keys too.
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], align: str = "right") -> HTML:
+    """Return a table, in a box that scrolls by itself, with keys too.
 
     Parameters
     ----------
@@ -15,6 +15,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> HTML:
         Headings, in plain text.
     rows : iterable of sequences of str
         One formatted value a column.
+    align : ``"right"`` for numbers, ``"left"`` for words
 
     Raises
     ------
@@ -27,9 +28,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> HTML:
             raise ValueError(
                 f"expected {len(columns)} values a row, one a column, got {len(row)}: {row}"
             )
-    head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
+    # The page's theme turns cells to the right, whatever the table says.
+    cell = "" if align == "right" else f' style="text-align:{align}"'
+    head = "".join(f'<th scope="col"{cell}>{html.escape(column)}</th>' for column in columns)
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(value)}</td>" for value in row) + "</tr>"
+        "<tr>" + "".join(f"<td{cell}>{html.escape(value)}</td>" for value in row) + "</tr>"
         for row in rows
     )
     name = html.escape("Table: " + ", ".join(columns))

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, Route, sync_playwright
@@ -21,17 +22,26 @@ STARTED = "[...document.querySelectorAll('.course-explore')].every((one) => one.
 SETTLED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the system's browser; without one, skip here and fail in CI."""
+def browser_options() -> dict[str, str]:
+    """Return which browser to start: the system's, by its path."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    return {"executable_path": path} if path else {"channel": "chrome"}
+
+
+def no_browser(error: Error) -> NoReturn:
+    """Skip where no browser can be had, and fail in CI."""
+    refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+    refuse(f"chromium (see apt.txt) does not start: {error.message.splitlines()[0]}")
+
+
+@contextmanager
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """Start the system's browser; without one, skip here and fail in CI."""
     with sync_playwright() as playwright:
         try:
-            where = {"executable_path": path} if path else {"channel": "chrome"}
-            browser = playwright.chromium.launch(args=QUIET, **where)
+            browser = playwright.chromium.launch(args=[*QUIET, *arguments], **browser_options())
         except Error as error:
-            refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-            refuse(f"chromium (see apt.txt) does not start: {error.message.splitlines()[0]}")
+            no_browser(error)
         yield browser
         browser.close()
 

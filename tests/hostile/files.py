@@ -90,9 +90,9 @@ def half_characters_and_nulls_in_the_source():
 
 
 @attack(TASK)
-def a_line_of_a_million_characters():
+def a_line_without_an_end():
     """Answers in one line, longer than most editors take."""
-    return f"{TASK} = " + "1+" * 500_000 + "1"
+    return f"{TASK} = " + "1+" * 400_000 + "1"
 
 
 @attack(TASK)

@@ -186,6 +186,39 @@ def right_on_the_visible_inputs_alone():
     return f"def batches_to_forget(momentum, share):\n    return {known}.get((momentum, share), -1)"
 
 
+@attack("looks_at_batch", exercise="group_norm", said="hidden inputs")
+def answers_by_counting_its_calls():
+    """Remembers which answers the visible check wanted, one after another."""
+    return _counting("group_norm", "looks_at_batch", "return 'the layer is not asked'")
+
+
+@attack("verdict", exercise="covariate_shift", said="hidden inputs")
+def answers_by_counting_the_questions():
+    """Remembers what each question in turn wanted, where the answer is the same for all inputs."""
+    return _counting("covariate_shift", "verdict", "return None")
+
+
+def _counting(exercise: str, question: str, otherwise: str) -> str:
+    """Return a function that gives the right answers to the visible inputs in their order."""
+    name = f"{exercise}.{question}"
+    wanted = []
+
+    def notes(*args):
+        wanted.append(load_question(name)[0].reference(*args))
+        return wanted[-1]
+
+    examine(name, load_question(name), notes)
+    table = [tuple(map(int, answer)) if isinstance(answer, tuple) else int(answer)
+             for answer in wanted]  # fmt: skip
+    return (
+        f"answers = iter({table!r})\n"
+        f"def {question}(*args):\n"
+        "    for answer in answers:\n"
+        "        return answer\n"
+        f"    {otherwise}\n"
+    )
+
+
 @attack("batch_norm")
 def returns_its_arguments_in_every_order():
     """Guesses: each argument in turn, each as a tuple."""

@@ -192,7 +192,7 @@ def draw_changes(kinds, rng: Generator):
         "negative": -1.7 * a,
         "other": a + 0.1 * rng.normal(size=(6, 6)),
     }
-    return {"a": a, "changes": np.stack([changed[kind] for kind in kinds])}
+    return {"a": a, "changes": np.stack([changed[kind] for kind in rng.permutation(kinds)])}
 
 
 def show_each_change(function, inputs):

@@ -92,12 +92,14 @@ def draw_functions(rng: Generator):
         "invariant in its first output": lambda w: np.array([w[0] / np.linalg.norm(w), *(x @ w)]),
         "linear": lambda w: x @ w,
     }
-    return {"functions": functions, "w": w}
+    return {"functions": functions, "w": w, "order": rng.permutation(len(functions))}
 
 
 def each(function, inputs):
-    """Put the question to each function in turn."""
-    return tuple(function(f, inputs["w"]) for f in inputs["functions"].values())
+    """Put the question to each function, in the order of the inputs."""
+    functions = [*inputs["functions"].values()]
+    answers = {i: function(functions[i], inputs["w"]) for i in inputs["order"]}
+    return tuple(answers[i] for i in range(len(functions)))
 
 
 def draw_ray(rng: Generator):

@@ -222,7 +222,7 @@ def draw_changes(kinds, rng: Generator):
         "shift": a + 0.4,
         "negative": -1.7 * a,
     }
-    return {"a": a, "changes": np.stack([changed[kind] for kind in kinds])}
+    return {"a": a, "changes": np.stack([changed[kind] for kind in rng.permutation(kinds * 2)])}
 
 
 def show_each_change(function, inputs):

@@ -201,7 +201,7 @@ def draw_batches(center, rng: Generator):
 
 
 def draw_examples(rng: Generator):
-    return {"x": rng.normal(1, 2, (6, 4))}
+    return {"x": rng.normal(1, 2, (6, 4)), "order": rng.permutation(len(LAYERS))}
 
 
 def _ghost(x):
@@ -220,8 +220,9 @@ LAYERS = {
 
 
 def judged(function, inputs):
-    """Ask about each layer; 1 stands for a leak."""
-    return np.array([int(bool(function(layer, inputs["x"].copy()))) for layer in LAYERS.values()])
+    """Ask about each layer, in the order of the inputs; 1 stands for a leak."""
+    layers = [*LAYERS.values()]
+    return np.array([int(bool(function(layers[i], inputs["x"].copy()))) for i in inputs["order"]])
 
 
 def draw_drift(low, high, rng: Generator):
