@@ -20,7 +20,7 @@ from course_lib.grading.judge import grade
 from course_lib.grading.pool import Limits, Pool
 from course_lib.grading.sandbox import NoSandbox
 
-LIMITS = Limits(cell=1.0, notebook=15.0)
+LIMITS = Limits(cell=0.8, notebook=15.0)
 GIBIBYTE = 1 << 20  # in the kilobytes of `getrusage`
 
 
