@@ -160,10 +160,10 @@ def test_nbgrader_validates_a_submission(tmp_path, solved):
     assert len(found.get("failed", [])) == (0 if solved else 7)
 
 
-def test_introduction_shows_a_report_that_a_check_prints(capsys):
+def test_run_page_shows_a_report_that_a_check_prints(capsys):
     shown = re.search(
         r"```text\n(batch_norm\.update_running.*?)```",
-        (ROOT / "book/intro.md").read_text(encoding="utf-8"),
+        (ROOT / "book/run.md").read_text(encoding="utf-8"),
         re.S,
     )
 

@@ -126,7 +126,7 @@ OWN = [
     ("moments", "integers truncated", FLOATS, "if False", partial(whitening.test_integers_are_refused, whitening.arrays)),
     ("dynamic_tanh", "wrong axes of the bias", "(t, weight, bias)", "(t, weight, bias[:, None])", twins),
     (T + "filter_response_norm", "mean square detached", "wide.square()", "wide.detach().square()", twins),
-    (T + "filter_response_norm", "gain at random", "self.weight = nn.Parameter(torch.ones(", "self.weight = nn.Parameter(torch.rand(", filters.test_fresh_module_is_plain),
+    (T + "affine", "gain at random", '("weight", torch.ones, weight)', '("weight", torch.rand, weight)', filters.test_fresh_module_is_plain),
     (T + "local_response_norm", "mean square detached", "wide.square()", "wide.detach().square()", twins),
     (T + "query_key_norm", "gain at random", "math.log2(self.length**2 - self.length)", "float(torch.rand(()))", partial(heads.test_fresh_scale_is_the_papers, 10, math.log2(90))),
     (T + "spectral_norm", "memory missing from the state", U, U + ", persistent=False", partial(spectral.test_state_of_a_fresh_layer_is_torchs, "linear", True)),

@@ -107,8 +107,7 @@ MODULES = [
     ("momentum of the other convention", "batch_norm", LERP, LERP.replace("momentum", "1 - momentum"), moved, CALL),
     ("first batch replaces the memory", "batch_norm", LERP, LERP.replace("momentum", "1.0"), moved, CALL),
     ("first batch replaces the memory", "batch_renorm", "_move(running_mean, momentum * distance)", "_move(running_mean, distance)", moved, ["batch_renorm"]),
-    ("gain at random", "affine", '("weight", torch.ones, weight)', '("weight", torch.rand, weight)', fresh, [*INHERIT, "batch_renorm"]),
-    ("gain at random", "switchable_norm", "self.weight = nn.Parameter(torch.ones(", "self.weight = nn.Parameter(torch.rand(", fresh, ["switchable_norm"]),
+    ("gain at random", "affine", '("weight", torch.ones, weight)', '("weight", torch.rand, weight)', fresh, [*INHERIT, "batch_renorm", "switchable_norm"]),
 ]  # fmt: skip
 
 
