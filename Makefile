@@ -4,7 +4,7 @@ ARGS ?=
 BIN := .venv/bin
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help environment book test serve lab exercises clean
+.PHONY: help environment book test serve lab pdf epub exercises clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -28,6 +28,12 @@ serve: ## view the built site at http://127.0.0.1:8000 (PORT=… for another)
 
 lab: environment ## open the exercises in JupyterLab (ARGS="--port 9999" and the like)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/exercises $(ARGS)
+
+pdf: book ## write the whole course as one PDF beside the site, and link it there
+	@$(BIN)/python tools/pdf.py
+
+epub: book ## the same for e-readers
+	@$(BIN)/python tools/epub.py
 
 exercises: environment ## write exercises/ again from solutions/
 	@$(BIN)/course release

@@ -17,6 +17,7 @@ WIDTH, CARD = 360, 174
 _CSS = (
     ".course-map svg{display:block;margin:auto;width:100%;max-width:35rem;height:auto;"
     "font-family:system-ui,sans-serif}"
+    ".course-map svg{overflow:visible}.course-map svg a{text-decoration:none}"
     ".course-map text{fill:var(--ink);font-size:12.5px}"
     ".course-map .band{font-size:13px;font-weight:650}"
     ".course-map .name{font-size:13px;font-weight:650}"
