@@ -14,6 +14,7 @@ from explore.page import chromium
 from judged import invalid, result
 from nbgrader.api import Gradebook
 from notebooks import ROOT
+from playwright.sync_api import expect
 from submissions import assignment, submission
 
 from course_lib.grading.autograded import write_autograded, write_settings
@@ -87,11 +88,11 @@ def test_what_a_person_writes_in_formgrader_survives_a_regrade(course, formgrade
         page.set_extra_http_headers({"Authorization": f"token {token}"})
         page.goto(f"{address}/gradebook/batch_norm/batch_norm")
         page.get_by_text("15 / 18").first.wait_for()
-        assert page.get_by_text("Submission #").count() == 2  # without eve, whom no score has
+        expect(page.get_by_text("Submission #")).to_have_count(2)  # without eve, whom no score has
         page.goto(f"{address}/submissions/{ada}/")
-        page.locator(SCORE).wait_for()
-        assert page.locator(SCORE).get_attribute("placeholder") == "1"
-        assert page.get_by_text("well done").count() == len(EXERCISE.questions)
+        # The page shows its fields first and asks for the scores in them after.
+        expect(page.locator(SCORE)).to_have_attribute("placeholder", "1")
+        expect(page.get_by_text("well done")).to_have_count(len(EXERCISE.questions))
         assert page.title() != "forged"
         with page.expect_response(lambda answer: answer.request.method == "PUT"):
             page.locator(SCORE).fill("2.5")

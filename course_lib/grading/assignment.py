@@ -1,14 +1,13 @@
 """An exercise as the judge needs it: the instructor's cells, with hidden tests and points."""
 
 import ast
-import functools
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import course_lib
+from course_lib.grading.own_source import own_source
 
 
 class Cell(NamedTuple):
@@ -77,7 +76,7 @@ def load_assignment(root: Path, name: str, overlay: Path | None = None) -> Assig
         extra = (overlay / f"{name}.py").read_text(encoding="utf-8")
         cells += _overlay_cells(name, extra)
     packages = tuple(notebook.metadata.get("course", {}).get("packages", ["numpy"]))
-    digest = hashlib.sha256(b"\0".join([path.read_bytes(), extra.encode(), _own_source()]))
+    digest = hashlib.sha256(b"\0".join([path.read_bytes(), extra.encode(), own_source().encode()]))
     names = {
         defined: cell.metadata.nbgrader.grade_id
         for cell in notebook.cells
@@ -123,14 +122,3 @@ def _overlay_cells(name: str, source: str) -> list[Cell]:
              points)
         for question, points in questions(name, source).items()
     ]  # fmt: skip
-
-
-@functools.cache
-def _own_source() -> bytes:
-    """Return a hash of the package: references and checks decide grades as much as the notebook."""
-    folder = Path(course_lib.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        if path.relative_to(folder).parts[0] not in ("lab", "explore"):
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.digest()

@@ -34,8 +34,10 @@ def run(options: argparse.Namespace) -> int:
     except (ValueError, OSError, NoSandbox, ClusterError, Busy, GradebookError) as error:
         print(f"course grade: {error}", file=sys.stderr)
         return 2
-    except Stopped as error:
-        print(f"\ncourse grade: {error}", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        # Only the grading itself knows how far it came; what follows it is quick to repeat.
+        how = str(error) if isinstance(error, Stopped) else "stopped; give the same command again"
+        print(f"\ncourse grade: {how}", file=sys.stderr)
         return 130
 
 

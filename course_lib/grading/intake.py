@@ -1,5 +1,6 @@
 """Take a submission apart: the learner's code, and nothing else of what he sent."""
 
+import itertools
 import json
 from typing import Any, NamedTuple
 
@@ -43,20 +44,15 @@ def read_submission(raw: bytes, assignment: Assignment) -> Work:
             f"expected answers to {assignment.name}, got a notebook without one of its answer "
             "cells; hand in the file that the exercise came in"
         )
-    cells = list(extras.pop("", []))
-    leading = 0
-    for cell in assignment.cells:
-        if cell.kind != "given":
-            break
-        leading += 1
-    cells = [*assignment.cells[:leading], *cells]
-    for cell in assignment.cells[leading:]:
-        answered = cell.grade_id in answers if cell.kind == "answer" else True
-        source = answers.get(cell.grade_id, "") if cell.kind == "answer" else cell.source
-        if answered:
-            cells.append(cell._replace(source=source))
+    head = list(itertools.takewhile(lambda cell: cell.kind == "given", assignment.cells))
+    cells = [*head, *extras.get("", [])]
+    for cell in assignment.cells[len(head) :]:
+        if cell.kind != "answer":
+            cells.append(cell)
+        elif cell.grade_id in answers:
+            cells.append(cell._replace(source=answers[cell.grade_id]))
         if cell.grade_id:
-            cells += extras.pop(cell.grade_id, [])
+            cells += extras.get(cell.grade_id, [])
     return Work(tuple(cells))
 
 
