@@ -17,6 +17,7 @@ TOC = (built.ROOT / "_toc.yml").read_text(encoding="utf8")
 NAMED = {f"{name}.html" for name in re.findall(r"(?:root|file): (\S+)", TOC)}
 LANDING = re.search(r"^root: (\S+)", TOC, re.M)[1] + ".html"
 SOURCE = re.compile(r'href="([^"]*_sources/[^"]*\.ipynb)"')
+EXECUTED = re.compile(r'href="([^"]*_executed/[^"]*\.ipynb)"')
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +110,20 @@ def test_every_notebook_can_be_downloaded(site):
     assert set(found) == wanted
     for file in found.values():
         nbformat.validate(nbformat.read(file, as_version=4))
+
+
+def test_what_was_executed_can_be_downloaded_with_its_outputs(site):
+    links = {page: EXECUTED.findall(text(site / page)) for page in built.pages(site)}
+    found = {page: (site / page).parent / link[0] for page, link in links.items() if link}
+    notebooks = {page for page in NAMED if (built.ROOT / page).with_suffix(".ipynb").is_file()}
+    assert set(found) == {page for page in notebooks if not page.startswith("exercises/")}
+    for page, file in found.items():
+        executed = nbformat.read(file, as_version=4)
+        clean = nbformat.read((built.ROOT / page).with_suffix(".ipynb"), as_version=4)
+        assert [cell.source for cell in executed.cells] == [cell.source for cell in clean.cells]
+        code = [cell for cell in executed.cells if cell.cell_type == "code"]
+        assert all(cell.execution_count for cell in code)
+        assert sum(bool(cell.outputs) for cell in code) > len(code) // 3
 
 
 def test_the_button_downloads_the_pages_notebook(reader):

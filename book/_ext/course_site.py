@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
 
+import executed_notebooks
 import light_pages
 import typeset_math
 from docutils import nodes
@@ -201,7 +202,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
     typeset_math.setup(app)
     app.connect("config-inited", disconnect_thebe)
     app.connect("doctree-read", require_text_alternatives)
+    app.connect("html-page-context", executed_notebooks.offer, priority=890)  # the theme's are in
     app.connect("html-page-context", mend_page, priority=900)  # after the scripts are in
     app.connect("build-finished", complete_root, priority=100)  # before sphinx-external-toc's own
+    app.connect("build-finished", executed_notebooks.write)
     app.connect("build-finished", light_pages.shrink_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,8 +6,8 @@ here too, functions that it is given run here, exceptions arrive as their built-
 """
 
 import secrets
-import select
 import time
+from multiprocessing.connection import wait
 from typing import Any
 
 import numpy as np
@@ -210,7 +210,7 @@ class Session:
             self.soft = time.monotonic() + max(more, 0.05)
 
     def _speaks(self, seconds: float) -> bool:
-        return bool(select.select([self.connection], [], [], max(seconds, 0.0))[0])
+        return bool(wait([self.connection], max(seconds, 0.0)))
 
     def _late(self, deadline: float) -> WorkerLost:
         whole = time.monotonic() >= self.deadline
