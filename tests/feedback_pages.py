@@ -8,8 +8,8 @@ from notebooks import ROOT, answered
 from stored_results import question, store
 
 from course_lib.grading.assignment import load_assignment
-from course_lib.grading.autograded import write_autograded
-from course_lib.grading.feedback import write_feedback
+from course_lib.grading.gradebook.autograded import write_autograded
+from course_lib.grading.report.feedback import write_feedback
 
 EXTRA = "my_helper = 'extra cell'"
 

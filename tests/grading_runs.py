@@ -8,12 +8,12 @@ from collections import Counter
 
 from stand_in_judge import ASSIGNMENT, SEED, Pool, grade, tell, told
 
-from course_lib.grading.jobs import Stopped, run_jobs
+from course_lib.grading.jobs.jobs import Stopped, run_jobs
 
 # What it has imported once, its children have: a grader starts in milliseconds.
 KINDS = multiprocessing.get_all_start_methods()
 PROCESSES = multiprocessing.get_context("forkserver" if "forkserver" in KINDS else "spawn")
-PROCESSES.set_forkserver_preload(["course_lib.grading.jobs"])
+PROCESSES.set_forkserver_preload(["course_lib.grading.jobs.jobs"])
 SECONDS = 60  # until a process that waits for another is given up
 
 
@@ -36,6 +36,9 @@ def _run(found, directory, settings):
         run(found, directory, **settings)
     except Stopped as stop:
         tell(directory, f"stopped: {stop}")
+    except BaseException as error:
+        tell(directory, f"stopped: otherwise, by {error!r}")  # for whoever reads why a test failed
+        raise
     finally:
         tell(directory, f"dask imported {'dask' in sys.modules}")
 

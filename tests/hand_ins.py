@@ -2,7 +2,7 @@
 
 import zipfile
 
-from course_lib.grading.collect import collect
+from course_lib.grading.submissions.collect import collect
 
 KNOWN = ("backward", "batch_norm", "batch_norm_backward", "week-1")
 WORK = "{}/batch_norm/batch_norm.ipynb"

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from course_lib.grading.sandbox import NoSandbox
+from course_lib.grading.judge.sandbox import NoSandbox
 
 SEED = b"the instructor's secret"
 

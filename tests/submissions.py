@@ -12,8 +12,8 @@ from nbformat.v4 import new_code_cell
 from notebooks import ROOT, answered, answers, read
 
 from course_lib.grading.assignment import Assignment, load_assignment
-from course_lib.grading.pool import Limits, Pool
-from course_lib.grading.sandbox import NoSandbox, Zygote
+from course_lib.grading.judge.pool import Limits, Pool
+from course_lib.grading.judge.sandbox import NoSandbox, Zygote
 
 SEED = b"the instructor's"
 LIMITS = Limits(cell=5.0, notebook=40.0)

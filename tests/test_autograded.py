@@ -13,9 +13,9 @@ from sqlalchemy import make_url, select
 from submissions import assignment, notebook, submission, unsolved
 from traitlets.config import Config, PyFileConfigLoader
 
-from course_lib.grading.autograded import write_autograded, write_settings
-from course_lib.grading.gradebook_cells import save_cells
-from course_lib.grading.gradebook_database import open_gradebook
+from course_lib.grading.gradebook.autograded import write_autograded, write_settings
+from course_lib.grading.gradebook.cells import save_cells
+from course_lib.grading.gradebook.database import open_gradebook
 
 EXERCISE = assignment("batch_norm")
 

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hand_ins import KNOWN, found, only, packed, tree
 
-from course_lib.grading.collect import collect
+from course_lib.grading.submissions.collect import collect
 
 TREE = {
     "ada/batch_norm/batch_norm.ipynb": "1",

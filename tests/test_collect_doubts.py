@@ -7,8 +7,8 @@ import unicodedata
 import pytest
 from hand_ins import KNOWN, WORK, found, only, packed, trap, tree
 
-from course_lib.grading.collect import collect
-from course_lib.grading.collect_names import made_up
+from course_lib.grading.submissions.collect import collect
+from course_lib.grading.submissions.names import made_up
 
 UNSAFE = {
     "dot first": ".ada",

@@ -11,9 +11,11 @@ from tempfile import TemporaryDirectory
 import pytest
 from hand_ins import KNOWN, WORK, found, only, packed, trap, tree
 
-from course_lib.grading import collect_folder, collect_root, collect_zip
-from course_lib.grading.collect import collect
-from course_lib.grading.collect_folder import NOTEBOOK_BYTES
+from course_lib.grading.submissions import archive as collect_zip
+from course_lib.grading.submissions import folder as collect_folder
+from course_lib.grading.submissions import root as collect_root
+from course_lib.grading.submissions.collect import collect
+from course_lib.grading.submissions.folder import NOTEBOOK_BYTES
 
 
 @pytest.fixture
@@ -167,7 +169,7 @@ def test_overfull_folder_alone_is_reported(tmp_path, monkeypatch):
 
 def test_overfull_source_is_an_error(honest, monkeypatch):
     tree(honest, {f"{n}.txt": "" for n in range(10)})
-    monkeypatch.setattr("course_lib.grading.collect_root.STUDENTS", 10)
+    monkeypatch.setattr("course_lib.grading.submissions.root.STUDENTS", 10)
     with pytest.raises(ValueError, match="at most 10 files in a folder"):
         collect(honest, KNOWN)
 

@@ -8,9 +8,9 @@ import zipfile
 import pytest
 from hand_ins import KNOWN, WORK, found, only, packed, trap
 
-from course_lib.grading import collect_zip
-from course_lib.grading.collect import collect
-from course_lib.grading.collect_folder import NOTEBOOK_BYTES
+from course_lib.grading.submissions import archive as collect_zip
+from course_lib.grading.submissions.collect import collect
+from course_lib.grading.submissions.folder import NOTEBOOK_BYTES
 
 STRANGE = {
     "parent": "../bob_backward.ipynb",

@@ -6,7 +6,7 @@ import json
 import pytest
 from stored_results import HINT, SCRIPT, invalid, question, result, store
 
-from course_lib.grading.exports import write_canvas, write_gradescope, write_moodle
+from course_lib.grading.report.exports import write_canvas, write_gradescope, write_moodle
 
 CANVAS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 MADE_UP = "unnamed-0123abcd"

@@ -5,8 +5,8 @@ from feedback_pages import EXTRA, all_questions, with_code, written
 from stored_results import HINT, invalid, judged, question, result, store
 
 from course_lib.grading.answers.batch_norm import normalize
-from course_lib.grading.feedback import write_feedback
-from course_lib.grading.feedback_text import sections
+from course_lib.grading.report.feedback import write_feedback
+from course_lib.grading.report.feedback_text import sections
 
 LOST = "your code ended its process (exit code 0)"
 

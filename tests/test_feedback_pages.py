@@ -9,8 +9,8 @@ from feedback_pages import Page, all_questions, with_code, written
 from notebooks import ROOT
 from stored_results import BIDI, SCRIPT, invalid, question, result, store
 
-from course_lib.grading.feedback import feedback, write_feedback
-from course_lib.grading.feedback_text import capped
+from course_lib.grading.report.feedback import feedback, write_feedback
+from course_lib.grading.report.feedback_text import capped
 
 
 def test_no_test_and_no_code_of_the_instructor_is_shown(tmp_path):
@@ -122,7 +122,7 @@ def luminance(colour: str) -> float:
 
 
 def test_every_text_has_contrast_in_light_and_in_dark():
-    css = (ROOT / "course_lib/grading/pages/page.css").read_text(encoding="utf-8")
+    css = (ROOT / "course_lib/grading/report/pages/page.css").read_text(encoding="utf-8")
     rules = re.findall(r":root\{[^}]+", css)
     palettes = [dict(re.findall(r"--([\w-]+):(#\w{6})", rule)) for rule in rules]
     assert len(palettes) == 2

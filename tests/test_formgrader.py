@@ -17,8 +17,8 @@ from notebooks import ROOT
 from playwright.sync_api import expect
 from submissions import assignment, submission
 
-from course_lib.grading.autograded import write_autograded, write_settings
-from course_lib.grading.gradebook import import_results
+from course_lib.grading.gradebook.autograded import write_autograded, write_settings
+from course_lib.grading.gradebook.gradebook import import_results
 
 EXERCISE = assignment("batch_norm")
 NORMALIZE = ("check_normalize", "batch_norm", "batch_norm")

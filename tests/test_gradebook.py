@@ -10,7 +10,7 @@ from postgres_server import new_database, postgres_server
 from sqlalchemy import select
 from submissions import assignment
 
-from course_lib.grading.gradebook import BATCH, import_results
+from course_lib.grading.gradebook.gradebook import BATCH, import_results
 
 EXERCISE = assignment("batch_norm")
 ALL = {"batch_norm": EXERCISE}

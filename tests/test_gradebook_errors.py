@@ -9,9 +9,9 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 from submissions import assignment
 
-from course_lib.grading import gradebook_database
-from course_lib.grading.gradebook import import_results
-from course_lib.grading.gradebook_database import GradebookError
+from course_lib.grading.gradebook import database as gradebook_database
+from course_lib.grading.gradebook.database import GradebookError
+from course_lib.grading.gradebook.gradebook import import_results
 
 EXERCISE = assignment("batch_norm")
 ERRORS = {

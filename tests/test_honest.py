@@ -13,7 +13,7 @@ from submissions import SEED, assignment, locked_pool, notebook, solution, submi
 from course_lib.grading import check
 from course_lib.grading.check import load_question
 from course_lib.grading.examine import examine
-from course_lib.grading.judge import grade
+from course_lib.grading.judge.judge import grade
 from course_lib.grading.self_check import self_check
 
 pool = pytest.fixture(scope="module")(locked_pool)

@@ -16,9 +16,9 @@ import pytest
 from hostile import ATTACKS
 from submissions import SEED, assignment, submission
 
-from course_lib.grading.judge import grade
-from course_lib.grading.pool import Limits, Pool
-from course_lib.grading.sandbox import NoSandbox
+from course_lib.grading.judge.judge import grade
+from course_lib.grading.judge.pool import Limits, Pool
+from course_lib.grading.judge.sandbox import NoSandbox
 
 LIMITS = Limits(cell=0.8, notebook=15.0)
 GIBIBYTE = 1 << 20  # in the kilobytes of `getrusage`

@@ -5,9 +5,9 @@ import json
 import pytest
 from notebooks import ROOT
 
-from course_lib.grading import intake
 from course_lib.grading.assignment import Assignment, Cell, load_assignment
-from course_lib.grading.intake import Invalid, read_submission
+from course_lib.grading.submissions import intake
+from course_lib.grading.submissions.intake import Invalid, read_submission
 
 ASSIGNMENT = Assignment(
     name="demo",

@@ -13,9 +13,9 @@ from grading_runs import (
 )
 from stand_in_judge import SEED, Found, class_of
 
-from course_lib.grading.job_store import Busy, JobStore
-from course_lib.grading.jobs import Stopped
-from course_lib.grading.pool import Limits
+from course_lib.grading.jobs.jobs import Stopped
+from course_lib.grading.jobs.store import Busy, JobStore
+from course_lib.grading.judge.pool import Limits
 
 
 @pytest.fixture

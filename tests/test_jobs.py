@@ -16,9 +16,9 @@ from grading_runs import (
 )
 from stand_in_judge import ASSIGNMENT, Found, class_of, submission, told
 
-from course_lib.grading.job_process import Here
-from course_lib.grading.jobs import Stopped
-from course_lib.grading.sandbox import NoSandbox
+from course_lib.grading.jobs.jobs import Stopped
+from course_lib.grading.jobs.process import Here
+from course_lib.grading.judge.sandbox import NoSandbox
 
 SIZE, KILLS = 40, 5
 
@@ -150,7 +150,7 @@ class Several(Here):
 
 
 def test_equal_submissions_side_by_side_are_graded_once(folder, monkeypatch):
-    monkeypatch.setattr("course_lib.grading.jobs.Here", Several)
+    monkeypatch.setattr("course_lib.grading.jobs.jobs.Here", Several)
     raw = submission(folder, score=1.5)
     found = [Found(name, "layer", raw) for name in ("ada", "emmy", "grace", "sofia")]
     assert len(run(found, folder / "run")) == 4

@@ -23,7 +23,7 @@ from grading_runs import (
 )
 from stand_in_judge import KILL, Found, class_of, submission, told
 
-from course_lib.grading import cluster
+from course_lib.grading.jobs import cluster
 
 SIZE = 12
 HONEST = [f"student{number}" for number in range(SIZE)]

@@ -6,7 +6,7 @@ import pytest
 from stand_in_judge import Found
 
 from course_lib.grading.assignment import load_assignment
-from course_lib.grading.jobs import run_jobs
+from course_lib.grading.jobs.jobs import run_jobs
 
 ROOT = Path(__file__).parent.parent
 NAME = "batch_norm"

@@ -12,8 +12,8 @@ from grading_runs import (
 )
 from stand_in_judge import ASSIGNMENT, SEED, Pool, class_of, grade, submission
 
-from course_lib.grading import cluster_worker
-from course_lib.grading.job_process import ClusterError, Job, Task
+from course_lib.grading.jobs import cluster_worker
+from course_lib.grading.jobs.process import ClusterError, Job, Task
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from submissions import SEED, assignment, locked_pool, scores, solution, submiss
 
 from course_lib.grading.check import load_question
 from course_lib.grading.examine import examine
-from course_lib.grading.judge import grade
+from course_lib.grading.judge.judge import grade
 
 NAMES = [path.stem for path in SOLUTIONS]
 pool = pytest.fixture(scope="module")(locked_pool)

@@ -14,10 +14,10 @@ from notebooks import ROOT, answers
 from submissions import SEED, assignment, locked_pool, submission, unsolved
 from traitlets.config import PyFileConfigLoader
 
-from course_lib.grading import nbgrader_judge
-from course_lib.grading.autograded import write_settings
-from course_lib.grading.gradebook import import_results
-from course_lib.grading.judge import grade
+from course_lib.grading.gradebook import nbgrader_judge
+from course_lib.grading.gradebook.autograded import write_settings
+from course_lib.grading.gradebook.gradebook import import_results
+from course_lib.grading.judge.judge import grade
 
 # nbgrader's own add_submission makes SQLAlchemy 2 warn; the row is added all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from stored_results import HINT, SCRIPT, invalid, question, result, store
 
-from course_lib.grading.item_statistics import Answer, correlation, question_statistics
-from course_lib.grading.report import summary, write_report
+from course_lib.grading.report.item_statistics import Answer, correlation, question_statistics
+from course_lib.grading.report.report import summary, write_report
 from course_lib.grading.results import safe
 
 CRASH = "your code ended its process"

@@ -26,7 +26,7 @@ from nbgrader.utils import is_solution
 from traitlets.config import Config, PyFileConfigLoader
 
 from course_lib.grading.command_line import main as course
-from course_lib.grading.pool import Pool, deadline_of
+from course_lib.grading.judge.pool import Pool, deadline_of
 
 ROOT = Path(__file__).parent.parent
 

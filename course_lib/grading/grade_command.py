@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from course_lib.grading.assignment import Assignment, load_assignment
-from course_lib.grading.autograded import write_autograded, write_settings
-from course_lib.grading.collect import collect
-from course_lib.grading.gradebook import import_results
-from course_lib.grading.gradebook_database import GradebookError
-from course_lib.grading.job_process import ClusterError
-from course_lib.grading.job_store import Busy
-from course_lib.grading.jobs import Stopped, run_jobs
-from course_lib.grading.pool import Limits
+from course_lib.grading.gradebook.autograded import write_autograded, write_settings
+from course_lib.grading.gradebook.database import GradebookError
+from course_lib.grading.gradebook.gradebook import import_results
+from course_lib.grading.jobs.jobs import Stopped, run_jobs
+from course_lib.grading.jobs.process import ClusterError
+from course_lib.grading.jobs.store import Busy
+from course_lib.grading.judge.pool import Limits
+from course_lib.grading.judge.sandbox import NoSandbox
 from course_lib.grading.release import assignments
-from course_lib.grading.report import write_report
-from course_lib.grading.sandbox import NoSandbox
+from course_lib.grading.report.report import write_report
 from course_lib.grading.seed import read_seed, seed_of
+from course_lib.grading.submissions.collect import collect
 from course_lib.lab.progress import progress
 
 UNSAFE = (

@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from course_lib.grading.exports import write_canvas, write_gradescope, write_moodle
-from course_lib.grading.feedback import write_feedback
-from course_lib.grading.report import summary, write_report
+from course_lib.grading.report.exports import write_canvas, write_gradescope, write_moodle
+from course_lib.grading.report.feedback import write_feedback
+from course_lib.grading.report.report import summary, write_report
 
 
 def run(options: argparse.Namespace) -> int:

@@ -104,7 +104,7 @@ def reads_the_courses_folder():
         import os
         os.chdir("/")
         for path in ({str(ROOT)!r}, "/code/worker/../../.." + {str(ROOT / "tests")!r},
-                     "/packages/../" + {str(ROOT / "course_lib/grading/judge.py")!r}):
+                     "/packages/../" + {str(ROOT / "course_lib/grading/judge/judge.py")!r}):
             broken |= os.path.exists(path)
     """)
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from course_lib.grading.collect_claims import claims_in
-from course_lib.grading.collect_folder import Folder, Unusable
-from course_lib.grading.collect_names import cleaned, listed
-from course_lib.grading.collect_plan import UNKNOWN, Plan, plans
-from course_lib.grading.collect_zip import Archive
+from course_lib.grading.submissions.archive import Archive
+from course_lib.grading.submissions.claims import claims_in
+from course_lib.grading.submissions.folder import Folder, Unusable
+from course_lib.grading.submissions.names import cleaned, listed
+from course_lib.grading.submissions.plan import UNKNOWN, Plan, plans
 
 __all__ = ["UNKNOWN", "Found", "Submissions", "collect"]
 

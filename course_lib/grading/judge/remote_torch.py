@@ -12,7 +12,7 @@ def call_with_gradient(session, target: Any, args: tuple, kwargs: dict) -> Any:
 
     Parameters
     ----------
-    session : course_lib.grading.remote.Session
+    session : course_lib.grading.judge.remote.Session
     target, args, kwargs
         As for its `call`; at least one tensor in them requires a gradient.
     """

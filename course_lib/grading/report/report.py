@@ -5,8 +5,12 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from course_lib.grading.item_statistics import Answer, QuestionStatistics, question_statistics
-from course_lib.grading.report_page import page
+from course_lib.grading.report.item_statistics import (
+    Answer,
+    QuestionStatistics,
+    question_statistics,
+)
+from course_lib.grading.report.page import page
 from course_lib.grading.results import one_line, percent, read_results, replace, write_table
 
 STATUSES = ("GRADED", "INVALID", "TIMEOUT", "CRASH")

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from course_lib.grading.collect_folder import (
+from course_lib.grading.submissions.folder import (
     CHUNK,
     FOLDER_ENTRIES,
     NOTEBOOK_BYTES,
@@ -17,7 +17,7 @@ from course_lib.grading.collect_folder import (
     kind_of,
     too_large,
 )
-from course_lib.grading.collect_names import cleaned
+from course_lib.grading.submissions.names import cleaned
 
 MEMBERS = 50_000
 DIRECTORY_BYTES = 16 * 2**20  # the list of members, which zipfile reads as a whole

@@ -13,11 +13,11 @@ import numpy as np
 from course_lib.grading.assignment import Cell
 from course_lib.grading.check import CheckFailed, hidden_seed, load_question
 from course_lib.grading.examine import examine, total
-from course_lib.grading.remote import WorkerLost
+from course_lib.grading.judge.remote import WorkerLost
 from course_lib.grading.text import clean
 
 if TYPE_CHECKING:
-    from course_lib.grading.judge import _Judge
+    from course_lib.grading.judge.judge import _Judge
 
 REPORT = 20_000  # characters
 

@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from course_lib.grading.collect_folder import (
+from course_lib.grading.submissions.archive import Archive
+from course_lib.grading.submissions.folder import (
     FOLDER_ENTRIES,
     Entry,
     Folder,
     Unusable,
     require_file_kind,
 )
-from course_lib.grading.collect_names import (
+from course_lib.grading.submissions.names import (
     Named,
     cleaned,
     is_notebook,
@@ -20,8 +21,7 @@ from course_lib.grading.collect_names import (
     read_title,
     version,
 )
-from course_lib.grading.collect_root import STUDENTS, contents, students_folder
-from course_lib.grading.collect_zip import Archive
+from course_lib.grading.submissions.root import STUDENTS, contents, students_folder
 
 MOODLE_DEPTH = 4  # Moodle lets students make folders
 

@@ -9,7 +9,7 @@ from typing import Any
 from distributed import WorkerPlugin
 
 import course_lib
-from course_lib.grading.job_process import Job, Outcome, Task, watched
+from course_lib.grading.jobs.process import Job, Outcome, Task, watched
 from course_lib.grading.own_source import own_source
 
 _pools: dict[str, tuple[ExitStack, Any]] = {}  # of a worker's process, by run

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from course_lib.grading.feedback_text import capped, for_student, sections
-from course_lib.grading.pages import render
+from course_lib.grading.report.feedback_text import capped, for_student, sections
+from course_lib.grading.report.pages import render
 from course_lib.grading.results import humanized, number, read_results, replace
 
 LONGEST_PAGE = 100_000  # characters of code

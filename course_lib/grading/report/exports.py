@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from course_lib.grading.collect_names import is_safe
-from course_lib.grading.export_sheets import (
+from course_lib.grading.report.export_sheets import (
     Export,
     Scores,
     max_scores,
@@ -17,8 +16,9 @@ from course_lib.grading.export_sheets import (
     require_points,
     row_finder,
 )
-from course_lib.grading.feedback_text import for_student
+from course_lib.grading.report.feedback_text import for_student
 from course_lib.grading.results import humanized, number, read_results, replace, write_plain_table
+from course_lib.grading.submissions.names import is_safe
 
 # canvas-lms, lib/gradebook_importer.rb: these columns in this order, then one an assignment.
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")

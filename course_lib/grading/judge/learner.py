@@ -3,8 +3,8 @@
 import time
 
 from course_lib.grading.assignment import Cell
-from course_lib.grading.pool import Pool
-from course_lib.grading.remote import Session, WorkerLost
+from course_lib.grading.judge.pool import Pool
+from course_lib.grading.judge.remote import Session, WorkerLost
 
 
 class Learner:

@@ -17,8 +17,8 @@ from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from course_lib.grading.assignment import Assignment
-from course_lib.grading.gradebook_cells import SavedCells, save_cells
-from course_lib.grading.gradebook_database import database_url, open_gradebook
+from course_lib.grading.gradebook.cells import SavedCells, save_cells
+from course_lib.grading.gradebook.database import database_url, open_gradebook
 
 BATCH = 500  # submissions a transaction; the number of values that SQLite takes is 64 times that
 

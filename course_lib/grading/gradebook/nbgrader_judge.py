@@ -12,10 +12,10 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Unicode
 
 from course_lib.grading.assignment import load_assignment
-from course_lib.grading.autograded import autograded_notebook
-from course_lib.grading.gradebook import import_results
-from course_lib.grading.judge import grade
-from course_lib.grading.pool import Pool
+from course_lib.grading.gradebook.autograded import autograded_notebook
+from course_lib.grading.gradebook.gradebook import import_results
+from course_lib.grading.judge.judge import grade
+from course_lib.grading.judge.pool import Pool
 from course_lib.grading.seed import read_seed
 
 

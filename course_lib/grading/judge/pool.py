@@ -3,8 +3,8 @@
 import time
 from typing import Any, NamedTuple
 
-from course_lib.grading.remote import Session
-from course_lib.grading.sandbox import NoSandbox, Zygote
+from course_lib.grading.judge.remote import Session
+from course_lib.grading.judge.sandbox import NoSandbox, Zygote
 
 
 class Limits(NamedTuple):

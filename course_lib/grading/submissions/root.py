@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from course_lib.grading.collect_folder import FOLDER_ENTRIES, Entry, Folder, Unusable
-from course_lib.grading.collect_names import is_noise, is_notebook, read_moodle
-from course_lib.grading.collect_zip import Archive
+from course_lib.grading.submissions.archive import Archive
+from course_lib.grading.submissions.folder import FOLDER_ENTRIES, Entry, Folder, Unusable
+from course_lib.grading.submissions.names import is_noise, is_notebook, read_moodle
 
 STUDENTS = 100_000  # entries of the folder that holds the students
 WRAPPERS = 3  # folders around the submissions: course/submitted/…

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from course_lib.grading.assignment import Assignment
-from course_lib.grading.collect import Found
-from course_lib.grading.job_process import (
+from course_lib.grading.jobs.process import (
     JUDGE_DIED,
     ClusterError,
     Done,
@@ -18,9 +17,10 @@ from course_lib.grading.job_process import (
     Task,
     ungraded,
 )
-from course_lib.grading.job_store import JobStore
-from course_lib.grading.judge import grade as judge
-from course_lib.grading.pool import Limits, Pool
+from course_lib.grading.jobs.store import JobStore
+from course_lib.grading.judge.judge import grade as judge
+from course_lib.grading.judge.pool import Limits, Pool
+from course_lib.grading.submissions.collect import Found
 from course_lib.lab.progress import progress
 
 TRIES = 3  # of a job whose process dies
@@ -241,7 +241,7 @@ def _runner(task: Task, workers: int, scheduler: str | None, patience: float) ->
     if scheduler is None and workers == 1:
         return Here(task)
     try:
-        from course_lib.grading.cluster import Cluster
+        from course_lib.grading.jobs.cluster import Cluster
     except ModuleNotFoundError as error:
         raise ClusterError(
             f"expected dask.distributed for more than one process, got: {error}; "

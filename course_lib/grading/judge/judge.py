@@ -5,12 +5,12 @@ from typing import Any
 
 from course_lib.grading import overlay
 from course_lib.grading.assignment import Assignment, Cell
-from course_lib.grading.intake import Invalid, Work, read_submission
-from course_lib.grading.learner import Learner
-from course_lib.grading.own_memory import limited_memory
-from course_lib.grading.pool import Pool, deadline_of
-from course_lib.grading.question import Question
-from course_lib.grading.remote import WorkerLost
+from course_lib.grading.judge.learner import Learner
+from course_lib.grading.judge.own_memory import limited_memory
+from course_lib.grading.judge.pool import Pool, deadline_of
+from course_lib.grading.judge.question import Question
+from course_lib.grading.judge.remote import WorkerLost
+from course_lib.grading.submissions.intake import Invalid, Work, read_submission
 from course_lib.grading.text import clean
 
 

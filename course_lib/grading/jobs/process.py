@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from course_lib.grading.sandbox import NoSandbox
+from course_lib.grading.judge.sandbox import NoSandbox
 
 if TYPE_CHECKING:  # it needs nbgrader, whose import takes a worker longer than many jobs
     from course_lib.grading.assignment import Assignment

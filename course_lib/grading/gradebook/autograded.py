@@ -10,10 +10,10 @@ from nbformat import NotebookNode
 from sqlalchemy.engine import make_url
 
 from course_lib.grading.assignment import Assignment, Cell
-from course_lib.grading.gradebook_cells import KERNEL, code_cell, nbgrader_cell
-from course_lib.grading.gradebook_database import without_password
-from course_lib.grading.intake import read_submission
-from course_lib.grading.job_store import require_plain_name
+from course_lib.grading.gradebook.cells import KERNEL, code_cell, nbgrader_cell
+from course_lib.grading.gradebook.database import without_password
+from course_lib.grading.jobs.store import require_plain_name
+from course_lib.grading.submissions.intake import read_submission
 
 MISSING = "# This answer was not handed in."
 SETTINGS = '''"""Let nbgrader show these results: `jupyter lab` in this folder, then Formgrader."""
@@ -31,7 +31,7 @@ c.CourseDirectory.db_url = {db}
 # The judge reads the submitted file itself; nothing of a submission is executed here.
 c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = [
-    "course_lib.grading.nbgrader_judge.Judge",
+    "course_lib.grading.gradebook.nbgrader_judge.Judge",
     SaveAutoGrades,
     AssignLatePenalties,
     CheckCellMetadata,

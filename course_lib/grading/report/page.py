@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from course_lib.grading.item_statistics import QuestionStatistics
-from course_lib.grading.pages import render
+from course_lib.grading.report.item_statistics import QuestionStatistics
+from course_lib.grading.report.pages import render
 from course_lib.grading.results import humanized, number
 from course_lib.lab.plots import SERIES, panels, standalone
 from course_lib.lab.progress import progress
 
 if TYPE_CHECKING:
-    from course_lib.grading.report import AssignmentSummary, Report
+    from course_lib.grading.report.report import AssignmentSummary, Report
 
 LISTED = 200  # submissions that the page names; the table has all
 MEANINGS = {

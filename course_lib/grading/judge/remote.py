@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from course_lib.grading import foreign, sandbox
+from course_lib.grading.judge import foreign, sandbox
 from course_lib.grading.worker import wire
 from course_lib.grading.worker.loop import arrays, describe
 
@@ -89,7 +89,7 @@ class Session:
         self.exports = []
         given = list(arrays([args, kwargs]))
         if any(getattr(array, "requires_grad", False) for array in given):
-            from course_lib.grading.remote_torch import call_with_gradient
+            from course_lib.grading.judge.remote_torch import call_with_gradient
 
             return call_with_gradient(self, target, args, kwargs)
         return self.plain_call(target, args, kwargs)[0]

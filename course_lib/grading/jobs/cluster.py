@@ -17,14 +17,14 @@ from distributed import CancelledError, Client, Future, LocalCluster, Security
 from distributed.scheduler import KilledWorker
 from distributed.utils import silence_logging_cmgr
 
-from course_lib.grading.cluster_worker import (
+from course_lib.grading.jobs.cluster_worker import (
     Pools,
     WrongVersion,
     fingerprint,
     graded,
     other_code,
 )
-from course_lib.grading.job_process import (
+from course_lib.grading.jobs.process import (
     MAIN_GUARD,
     ClusterError,
     Done,
@@ -32,7 +32,7 @@ from course_lib.grading.job_process import (
     Outcome,
     Task,
 )
-from course_lib.grading.sandbox import NoSandbox
+from course_lib.grading.judge.sandbox import NoSandbox
 
 WINDOW = 2  # jobs on their way for each worker: the next one is there when the last is done
 LOOK = 2.0  # seconds between two looks at who is there

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from course_lib.grading.collect_claims import Claim
-from course_lib.grading.collect_folder import Unusable, require_file_kind
-from course_lib.grading.collect_names import cleaned, composed, folded, is_safe, listed, made_up
+from course_lib.grading.submissions.claims import Claim
+from course_lib.grading.submissions.folder import Unusable, require_file_kind
+from course_lib.grading.submissions.names import cleaned, composed, folded, is_safe, listed, made_up
 
 UNKNOWN = "unknown"  # stands for every assignment that the course does not have
 REASON_LENGTH = 1_000

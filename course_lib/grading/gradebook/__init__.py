@@ -1,0 +1,1 @@
+"""Results in nbgrader's database and folders."""

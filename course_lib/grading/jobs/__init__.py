@@ -1,0 +1,1 @@
+"""Many submissions, each judged once, whatever stops the run."""

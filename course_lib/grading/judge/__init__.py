@@ -1,0 +1,1 @@
+"""One submission, judged: its code in a locked worker, the tests here."""
