@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 
 FOLDERS = (".ci", "book", "course_lib", "exercises", "solutions", "tests", "tools")
-LAYERS = ("numpy_layers", "torch_layers", "triton_kernels")  # each may import those before it
-ABOVE = ("lab", "grading", "explore")  # no layer may import these
-ON_NUMPY = ("numpy_layers", "numpy_network")
+LAYERS = ("numpy_layers", "triton_kernels", "torch_layers")  # each may import those before it
+ABOVE = ("numpy_fast", "lab", "grading", "explore", "bench")  # no layer may import these
+ON_NUMPY = ("numpy_layers", "numpy_fast", "numpy_network")
 NUMPY_ALONE = {"numpy", *sys.stdlib_module_names}
 TORCHS_NORMS = re.compile(
     r"(sync)?_?batch_?norm(\dd)?|(instance|group|layer|rms|local_response|weight|spectral)_?norm"
@@ -22,7 +22,7 @@ TORCHS_NORMS = re.compile(
 ORDINAL = re.compile(
     r"^\d|(^|[_-])(ch|chapter|part|lesson|week|unit|section)?[_-]?\d+([_-]|$)", re.I
 )
-LONGEST_FILE, LARGEST_PACKAGE, LARGEST_GRADER = 250, 12_000, 8_000
+LONGEST_FILE, LARGEST_PACKAGE, LARGEST_GRADER = 250, 17_000, 8_000
 QUESTIONS = "course_lib/grading/checks", "course_lib/grading/answers"  # they grow with the chapters
 LONGEST_CELL, LONGEST_FOLDED_CELL = 15, 40  # a folded cell draws one figure
 
@@ -70,6 +70,8 @@ def missing_twins(root: Path) -> list[str]:
         if path.stem not in ("__init__", "shapes"):  # shapes serves both packages as it is
             twins = [f"course_lib/torch_layers/{path.name}", f"tests/test_{path.name}"]
             wanted += [(path, twin) for twin in twins]
+    for path in files(root, ".py", "course_lib/numpy_fast"):
+        wanted.append((path, f"course_lib/numpy_layers/{path.name}"))
     for path in files(root, ".ipynb", "solutions"):
         exercise = path.stem
         wanted += [
@@ -88,13 +90,14 @@ def missing_twins(root: Path) -> list[str]:
 
 
 def wrong_imports(root: Path) -> list[str]:
-    """Imports that run against numpy_layers ← torch_layers ← triton_kernels ← lab, grading.
+    """Imports that run against numpy_layers ← triton_kernels ← torch_layers ← lab, grading.
 
-    The NumPy network stands on the NumPy layers alone.
+    The fast NumPy layers and the NumPy network stand on the NumPy layers alone.
     """
     found = []
-    for rank, layer in [*enumerate(LAYERS), (0, "numpy_network")]:
-        forbidden = {f"course_lib.{other}" for other in (*LAYERS[rank + 1 :], *ABOVE)}
+    for rank, layer in [*enumerate(LAYERS), (0, "numpy_fast"), (0, "numpy_network")]:
+        later = {*LAYERS[rank + 1 :], *ABOVE} - {layer}
+        forbidden = {f"course_lib.{other}" for other in later}
         for path in files(root, ".py", f"course_lib/{layer}"):
             for line, module in imports(path):
                 wrong = ".".join(module.split(".")[:2]) in forbidden
@@ -117,9 +120,9 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def borrowed_norms(root: Path) -> list[str]:
-    """Places where a torch layer uses torch's own norm instead of its formula."""
+    """Places where a torch layer or a kernel uses torch's own norm instead of its formula."""
     found = []
-    for path in files(root, ".py", "course_lib/torch_layers"):
+    for path in files(root, ".py", "course_lib/torch_layers", "course_lib/triton_kernels"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = []
             if isinstance(node, ast.Attribute):

@@ -163,9 +163,9 @@ def test_measuring_leaves_the_buffers_alone():
     assert all(torch.equal(before[name], value) for name, value in layer.state_dict().items())
 
 
-# Statistics and helpers, layers that hold a layer of the list, and clipping in place.
+# Statistics and helpers, layers that hold a layer of the list, sums and clipping in place.
 NO_ROW = {"Moments", "moments", "standardize", "merge_moments", "renorm_limits", "convolution_norm",
-          "initialize_weight_norm", "fixup_", "adaptive_gradient_clipping_",
+          "initialize_weight_norm", "fixup_", "adaptive_gradient_clipping_", "add_rms_norm",
           "WeightStandardizedConv2d", "ScaledWeightStandardizedConv2d"}  # fmt: skip
 
 

@@ -27,7 +27,8 @@ def notebook(source="x = 1", *, outputs=(), solution=False, folded=False) -> str
     return json.dumps({"cells": [cell | {"outputs": list(outputs), "execution_count": None}]})
 
 
-NUMPY, TORCH, TRITON = (f"course_lib/{layer}/b.py" for layer in layout.LAYERS)
+NUMPY, TRITON, TORCH = (f"course_lib/{layer}/b.py" for layer in layout.LAYERS)
+FAST = "course_lib/numpy_fast/b.py"
 HOUSE = {
     "_toc.yml": "root: book/intro\nparts:\n- chapters:\n"
     "  - file: book/a_norm\n  - file: exercises/a_norm/a_norm\n  - file: solutions/a_norm/a_norm\n",
@@ -37,8 +38,10 @@ HOUSE = {
     "solutions/a_norm/a_norm.ipynb": notebook("y = 1\n" * 40, solution=True),
     "course_lib/numpy_layers/__init__.py": "from course_lib.numpy_layers.a_norm import a_norm\n",
     "course_lib/numpy_layers/a_norm.py": "import math\nimport numpy as np\n",
-    "course_lib/torch_layers/a_norm.py": "import torch\nfrom torch import nn\nx = nn.Module\n",
-    "course_lib/triton_kernels/a_norm.py": "from course_lib import torch_layers\n",
+    "course_lib/numpy_fast/a_norm.py": "from course_lib import numpy_fast, numpy_layers\n",
+    "course_lib/triton_kernels/a_norm.py": "import torch\nimport triton\n",
+    "course_lib/torch_layers/a_norm.py": "from course_lib import triton_kernels\n"
+    "from torch import nn\nx = nn.Module\n",
     "course_lib/grading/checks/a_norm.py": "from course_lib import lab\n",
     "course_lib/lab/data.py": "x = 1\n",
     "tests/test_a_norm.py": "x = 1\n" * 250,
@@ -51,6 +54,7 @@ FAULTS = [
     (layout.missing_pages, "book/a_norm.ipynb", None, "book/a_norm: 0 files"),
     (layout.missing_pages, "book/a_norm.md", "# Twice", "book/a_norm: 2 files"),
     (layout.missing_twins, "course_lib/torch_layers/a_norm.py", None, "torch_layers/a_norm.py is"),
+    (layout.missing_twins, FAST, "x = 1", "numpy_layers/b.py is missing"),
     (layout.missing_twins, "tests/test_a_norm.py", None, "tests/test_a_norm.py is missing"),
     (layout.missing_twins, "book/a_norm.ipynb", None, "book/a_norm.ipynb is missing"),
     (layout.missing_twins, "exercises/a_norm/a_norm.ipynb", None, "exercises/a_norm/a_norm.ipynb"),
@@ -62,10 +66,16 @@ FAULTS = [
     (layout.wrong_imports, NUMPY, "def f():\n import torch", "b.py:2"),
     (layout.wrong_imports, NUMPY, "from course_lib import lab", ".lab"),
     (layout.wrong_imports, NUMPY, "import course_lib.torch_layers.x", "b"),
+    (layout.wrong_imports, NUMPY, "from course_lib.numpy_fast import x", "numpy_fast"),
+    (layout.wrong_imports, FAST, "import torch", "b.py:1 imports torch"),
+    (layout.wrong_imports, FAST, "from course_lib import torch_layers", "torch_layers"),
+    (layout.wrong_imports, TRITON, "from course_lib import torch_layers", "torch_layers"),
+    (layout.wrong_imports, TORCH, "from course_lib.bench import harness", "bench"),
     (layout.wrong_imports, TORCH, "from course_lib.lab import data", "lab"),
     (layout.wrong_imports, TORCH, "import course_lib.grading.check", "gr"),
     (layout.wrong_imports, TRITON, "from course_lib import explore", "ex"),
     (layout.borrowed_norms, TORCH, "x = nn.LayerNorm", "torch's LayerNorm"),
+    (layout.borrowed_norms, TRITON, "F.rms_norm(x)", "rms_norm"),
     (layout.borrowed_norms, TORCH, "F.batch_norm(x)", "batch_norm"),
     (layout.borrowed_norms, TORCH, "torch.nn.BatchNorm2d", "BatchNorm2d"),
     (layout.borrowed_norms, TORCH, "torch.native_layer_norm", "native"),
@@ -117,12 +127,12 @@ def test_fault_is_named(house, rule, path, text, words):
 
 
 def test_package_past_its_size_is_named(house):
-    for number in range(49):
+    for number in range(70):
         write(house / f"course_lib/lab/part_{'x' * number}.py", "x = 1\n" * 245)
-    assert any(line.startswith("course_lib has 12") for line in layout.oversized_files(house))
+    assert any(line.startswith("course_lib has 17") for line in layout.oversized_files(house))
 
 
 def test_questions_do_not_count_towards_the_package(house):
-    for number in range(47):
+    for number in range(75):
         write(house / f"course_lib/grading/checks/part_{'x' * number}.py", "x = 1\n" * 245)
     assert not layout.oversized_files(house)

@@ -103,6 +103,13 @@ def test_search_finds_without_a_network(reader, words, path):
     assert words in page.locator("article").inner_text()
 
 
+def test_solutions_are_shown_without_nbgraders_marks(site):
+    pages = [text(site / page) for page in NAMED if page.startswith("solutions/")]
+    assert len(pages) > 12
+    assert not [page for page in pages if "### BEGIN" in page or "### END" in page]
+    assert all('class="k">def' in page for page in pages)  # the code is there, and in colours
+
+
 def test_every_notebook_can_be_downloaded(site):
     sources = {page: SOURCE.findall(text(site / page)) for page in built.pages(site)}
     found = {page: (site / page).parent / links[0] for page, links in sources.items() if links}

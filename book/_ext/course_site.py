@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 EXPLORABLE = re.compile(r"<script>(\(\(\)=>\{'use strict';const NAME=\"(\w+)\".*?)</script>", re.S)
 # A formula in a line and the punctuation behind it, between which a browser would break the line.
 JOINED = re.compile(r'<span class="math [^>]*>(?:(?!</span>).)*</mjx-container></span>[,.;:?!)”’]+')
+MARK = re.compile(r"(?m)^ *### (?:BEGIN|END) (?:SOLUTION|HIDDEN TESTS)\n?")
 REDIRECT = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
@@ -139,6 +140,15 @@ def require_text_alternatives(app: Sphinx, doctree: nodes.document) -> None:
             logger.warning("%s in HTML; %s", fault, repair, location=place(raw))
 
 
+def drop_marks(app: Sphinx, doctree: nodes.document) -> None:
+    """Take the lines out of a solution's code that tell nbgrader where it begins and ends."""
+    for block in doctree.findall(nodes.literal_block):
+        if app.env.docname.startswith("solutions/") and MARK.search(block.astext()):
+            kept = MARK.sub("", block.astext()).rstrip("\n")
+            block[:] = [nodes.Text(kept)]
+            block.rawsource = kept  # what is highlighted is rawsource, where the two are equal
+
+
 def disconnect_thebe(app: Sphinx, config: object) -> None:
     """Take sphinx-thebe's hooks away: its script, written twice, is an error on every page."""
     for listeners in app.events.listeners.values():
@@ -202,6 +212,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     typeset_math.setup(app)
     app.connect("config-inited", disconnect_thebe)
     app.connect("doctree-read", require_text_alternatives)
+    app.connect("doctree-read", drop_marks)
     app.connect("html-page-context", executed_notebooks.offer, priority=890)  # the theme's are in
     app.connect("html-page-context", mend_page, priority=900)  # after the scripts are in
     app.connect("build-finished", complete_root, priority=100)  # before sphinx-external-toc's own

@@ -10,6 +10,7 @@ from course_lib.explore.descent import Descent
 from course_lib.explore.distribution_shift import DistributionShift
 from course_lib.explore.epsilon import Epsilon
 from course_lib.explore.gradient_flow import GradientFlow
+from course_lib.explore.half_precision import HalfPrecision
 from course_lib.explore.one_reduction import OneReduction
 from course_lib.explore.photograph import Photograph
 from course_lib.explore.projection import Projection
@@ -28,4 +29,5 @@ FIGURES = [
     Epsilon,
     DistributionShift,
     Axes,
+    HalfPrecision,
 ]

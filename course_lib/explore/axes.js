@@ -94,7 +94,7 @@ mount(({state, result, put, slider, choice, view}) => {
       word(x(k) + (size >> 1) - 1, y(k) + dy, make(k))));
     return [`x and the output of ${state.norm}`,
       mark((list, colour, more) => boxes(list.map((k) => [x(k), y(k), size - 3, 50]), colour, more)),
-      each(29, (k) => num(state.values[k], 1), {'font-weight': 'bold', 'font-size': 13}),
+      each(29, (k) => num(state.values[k], 1), {'font-weight': 'bold', 'font-size': size < 40 ? 11 : 13}),
       now.refusal ? [] : each(44, (k) => num(now.y[k]) + (moved[k] ? '•' : ''), {'font-size': 11}),
       spell((k) => x(k) + 5, (k) => y(k) + 13, 8, {'font-size': 11, fill: 'var(--ink)'}),
       many(4, (c) => word(0, y(8 * c) + 29, (tokens ? 'd' : now.letters[1][0]) + c)),

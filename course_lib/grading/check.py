@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 
 from course_lib.grading.examine import NOT_WRITTEN, Criterion, examine
+from course_lib.grading.text import in_points
 
 
 class CheckFailed(AssertionError):
@@ -42,10 +43,10 @@ def check(name: str, submission: Callable, *, hidden: bool = False) -> float:
     """
     found = examine(name, load_question(name), submission, hidden_seed() if hidden else None)
     if found.not_written:
-        raise CheckFailed(f"{name} is {NOT_WRITTEN}, 0 of {found.points} points")
+        raise CheckFailed(f"{name} is {NOT_WRITTEN}, {in_points(0, found.points)}")
     print(found.report)
     if found.earned == 0:
-        raise CheckFailed(f"{name}: 0 of {found.points} points, see above")
+        raise CheckFailed(f"{name}: {in_points(0, found.points)}, see above")
     return float(found.earned)
 
 

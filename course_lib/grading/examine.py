@@ -10,6 +10,7 @@ import numpy as np
 
 from course_lib.grading.compare import Difference, difference
 from course_lib.grading.mistakes import Mistake
+from course_lib.grading.text import in_points
 
 Inputs = dict[str, Any]
 NOT_WRITTEN = "not written yet"
@@ -208,7 +209,7 @@ def _generator(name: str, criterion: Criterion, seed: int) -> np.random.Generato
 def _report(name: str, results: Sequence[Result], earned: float, hidden: bool) -> str:
     lines = [
         f"{name}{', hidden inputs' if hidden else ''}: "
-        f"{earned} of {total(result.criterion for result in results)} points"
+        f"{in_points(earned, total(result.criterion for result in results))}"
     ]
     said: set[str | None] = set()
     for criterion, problem, detail in results:

@@ -1,4 +1,4 @@
-"""Make text that a learner's code wrote safe to show."""
+"""Texts for people: what a learner's code wrote made safe to show, and points in words."""
 
 import re
 
@@ -13,3 +13,8 @@ _HIDDEN = re.compile(
 def clean(text: str) -> str:
     """Return `text` with every character that steers instead of showing replaced by �."""
     return _HIDDEN.sub("�", text)
+
+
+def in_points(earned: float, possible: float) -> str:
+    """Return a score in words, such as "2.5 of 3 points"."""
+    return f"{round(earned, 4):g} of {round(possible, 4):g} point{'' if possible == 1 else 's'}"

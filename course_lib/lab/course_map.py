@@ -62,6 +62,10 @@ PLACES = [
           ("one column", "of the data"), "standardization"),
     Place("signal_propagation", "Signal propagation", 0, BATCH + 4 * GAP + 72,
           ("nothing: the first weights set the scale, once",)),
+    Place("numerics", "Half precision", 0, BATCH + 4 * GAP + 174,
+          ("how many digits of a mean and a variance are left",)),
+    Place("gpu_kernels", "Kernels", 0, BATCH + 4 * GAP + 232,
+          ("how many bytes a norm must move, and in what time",)),
 ]  # fmt: skip
 ABOUT = {  # what more the course says of batch norm, beside its card
     "batch_norm_backward": "Where its gradient goes",
@@ -74,6 +78,7 @@ BANDS = {
     BATCH - 14: "Activations: which values share one mean",
     BATCH + 3 * GAP + 22: "Weights or data instead of activations",
     BATCH + 4 * GAP + 58: "Nothing is averaged",
+    BATCH + 4 * GAP + 160: "In practice",
 }
 WAYS = [  # from, to, as a path
     ("batch_norm", "instance_norm", f"M87 {BATCH + 82}v18"),
@@ -86,7 +91,7 @@ ALT = (
     "examples of a channel; instance norm does so within one example, group norm with some more "
     "channels, layer norm with all channels of one token, RMS norm likewise without a mean. "
     "Weight norm divides the weights of one unit by their length, data scaling a column of the "
-    "data by its spread. Signal propagation averages nothing."
+    "data by its spread. Signal propagation averages nothing. In practice: half precision, kernels."
 )
 CAPTION = (
     "Backwards go the examples, downwards the channels, across the positions; for weights: units, "

@@ -109,8 +109,11 @@ from course_lib.numpy_layers.query_key_norm import (
 )
 from course_lib.numpy_layers.re_zero import ReZeroCache, ReZeroGrads, re_zero, re_zero_backward
 from course_lib.numpy_layers.rms_norm import (
+    AddRMSNormGrads,
     RMSNormCache,
     RMSNormGrads,
+    add_rms_norm,
+    add_rms_norm_backward,
     partial_rms_norm,
     rms_norm,
     rms_norm_backward,
@@ -164,6 +167,7 @@ from course_lib.numpy_layers.whitening import PCAWhitening, ZCAWhitening
 __all__ = [
     "AdaptiveInstanceNormCache",
     "AdaptiveInstanceNormGrads",
+    "AddRMSNormGrads",
     "BatchNormCache",
     "BatchNormGrads",
     "BatchRenormCache",
@@ -224,6 +228,8 @@ __all__ = [
     "adaptive_gradient_clipping",
     "adaptive_instance_norm",
     "adaptive_instance_norm_backward",
+    "add_rms_norm",
+    "add_rms_norm_backward",
     "batch_norm",
     "batch_norm_backward",
     "batch_renorm",

@@ -66,9 +66,8 @@ def renorm_limits(
     ----------
     Ioffe (2017), "Batch renormalization", the experiments' setup.
     """
-    r_part, d_part = (
-        min(max((step - start) / max(end - start, 1), 0.0), 1.0) for end in (r_end, d_end)
-    )
+    shares = ((step - start) / max(end - start, 1) for end in (r_end, d_end))
+    r_part, d_part = (min(max(share, 0.0), 1.0) for share in shares)
     return RenormLimits(1.0 + r_part * (r_max - 1.0), d_part * d_max)
 
 

@@ -161,7 +161,8 @@ class StandardScaler(_PartialScaler):
         n, self.mean_, self.var_ = merge_columns(*seen, here, *self._moments(wide))
         # The rounding error of the two-pass variance: below it a column is constant.
         bound = n * self.var_ * 2.0**-52 + (n * self.mean_ * 2.0**-52) ** 2
-        self.n_samples_seen_, self.scale_ = n, _unit_or_one(self.var_**0.5, self.var_ <= bound)
+        self.n_samples_seen_ = n
+        self.scale_ = _unit_or_one(self.var_**0.5, self.var_ <= bound)
         return self
 
     def _affine(self) -> tuple[Any, Any, Any]:
@@ -221,8 +222,7 @@ class MaxAbsScaler(_PartialScaler):
 class RobustScaler(_Scaler):
     """Subtract the median of each column and divide by the distance of two percentiles.
 
-    Learns center_, scale_: (d,) float64, where `with_centering` and `with_scaling` want them used.
-    Quantiles of chunks do not merge: there is no `partial_fit`.
+    Learns center_, scale_: (d,) float64. Quantiles of chunks do not merge: no `partial_fit`.
     """
 
     def __init__(

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from course_lib.numpy_layers.moments import Array, as_statistics_dtype
-from course_lib.numpy_layers.shapes import require_eps, require_trailing
+from course_lib.numpy_layers.shapes import require_eps, require_floats, require_trailing
 
 
 class RMSNormCache(NamedTuple):
@@ -131,6 +131,73 @@ def rms_norm_backward(dy: Array, cache: RMSNormCache) -> RMSNormGrads:
         dx.astype(dy.dtype),
         None if weight is None else (wide_dy * x_hat).sum(batch).astype(weight.dtype),
     )
+
+
+class AddRMSNormGrads(NamedTuple):
+    """Gradients of `add_rms_norm`; a weight that was not given has gradient None."""
+
+    dx: Array
+    dresidual: Array  # equal to dx
+    dweight: Array | None
+
+
+def add_rms_norm(
+    x: Array, residual: Array, weight: Array | None = None, eps: float | None = None
+) -> tuple[Array, Array, RMSNormCache]:
+    """Add `x` to the residual stream and normalize the sum, as between two sublayers.
+
+    Parameters
+    ----------
+    x, residual : (*b, *normalized_shape) floats of one dtype
+        What a sublayer returned, and the stream that went around it.
+    weight : normalized_shape floats, or None
+        γ; None stands for 1, and for a root mean square over the last axis alone.
+    eps : float, or None
+        As in `rms_norm`.
+
+    Returns
+    -------
+    y : shape and dtype of `x`
+        RMS norm of `total`, the input of the next sublayer.
+    total : shape and dtype of `x`
+        x + residual, the stream that goes on.
+    cache : RMSNormCache
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `rms_norm`, and if `residual` differs from `x` in shape or dtype.
+
+    Notes
+    -----
+    One pass over the memory in the place of two, where it is one kernel
+    (`course_lib.triton_kernels`): the sum need not be read again to be normalized.
+    """
+    x = np.asarray(x)
+    shape = require_sum(x, residual, weight)
+    total = x + residual
+    y, cache = rms_norm(total, shape, weight, eps)
+    return y, total, cache
+
+
+def add_rms_norm_backward(dy: Array, dtotal: Array, cache: RMSNormCache) -> AddRMSNormGrads:
+    """Pull the gradients of both results back: a sum hands its gradient on to both parts."""
+    through_y, dweight = rms_norm_backward(dy, cache)
+    dx = through_y + dtotal
+    return AddRMSNormGrads(dx, dx.copy(), dweight)
+
+
+def require_sum(x: Any, residual: Any, weight: Any) -> tuple[int, ...]:
+    """Refuse what is not `x` and another like it; return the shape that is normalized."""
+    require_floats(x, {"residual": residual, "weight": weight})
+    if x.shape != residual.shape or x.dtype != residual.dtype:
+        raise ValueError(
+            f"expected residual like x, {tuple(x.shape)} of {x.dtype}, got "
+            f"{tuple(residual.shape)} of {residual.dtype}; the sum takes the place of both"
+        )
+    shape = tuple(x.shape[-1:] if weight is None else weight.shape)
+    require_trailing(x, shape, {"weight": weight}, "rms_norm")
+    return shape
 
 
 def measured_features(normalized_shape: tuple[int, ...], p: float) -> int:

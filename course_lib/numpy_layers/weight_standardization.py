@@ -89,8 +89,8 @@ def weight_standardization_backward(
 
     A filter's offset and its size do not matter: both directions leave the gradient.
     """
-    axes = tuple(range(1, dw_hat.ndim))
-    dw = standardize_backward(as_statistics_dtype(dw_hat), cache.w_hat, cache.inv_std, axes)
+    wide_dw_hat, axes = as_statistics_dtype(dw_hat), tuple(range(1, dw_hat.ndim))
+    dw = standardize_backward(wide_dw_hat, cache.w_hat, cache.inv_std, axes)
     return WeightStandardizationGrads(dw.astype(dw_hat.dtype))
 
 

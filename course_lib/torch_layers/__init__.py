@@ -45,7 +45,13 @@ from course_lib.torch_layers.normalize import normalize
 from course_lib.torch_layers.query_key_norm import QueryKeyNorm, query_key_norm
 from course_lib.torch_layers.re_zero import ReZero, re_zero
 from course_lib.torch_layers.residual_blocks import PostNorm, PreNorm, SandwichNorm
-from course_lib.torch_layers.rms_norm import PartialRMSNorm, RMSNorm, partial_rms_norm, rms_norm
+from course_lib.torch_layers.rms_norm import (
+    PartialRMSNorm,
+    RMSNorm,
+    add_rms_norm,
+    partial_rms_norm,
+    rms_norm,
+)
 from course_lib.torch_layers.scale_norm import ScaleNorm, scale_norm
 from course_lib.torch_layers.spectral_norm import convolution_norm, spectral_norm
 from course_lib.torch_layers.switchable_norm import SwitchableNorm2d, switchable_norm
@@ -108,6 +114,7 @@ __all__ = [
     "adaptive_gradient_clipping",
     "adaptive_gradient_clipping_",
     "adaptive_instance_norm",
+    "add_rms_norm",
     "batch_norm",
     "batch_renorm",
     "conditional_instance_norm",

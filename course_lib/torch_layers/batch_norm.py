@@ -17,6 +17,7 @@ from course_lib.numpy_layers.shapes import (
     values_per_channel,
 )
 from course_lib.torch_layers.affine import _Affine
+from course_lib.torch_layers.fused import Passes, fused, passes_of
 from course_lib.torch_layers.moments import as_statistics_dtype, standardize
 
 
@@ -33,15 +34,23 @@ def batch_norm(
     """Normalize each channel of `x` with the batch's statistics, or with the running ones.
 
     Arguments, shapes, errors and the in-place update of the running statistics are those of
-    `course_lib.numpy_layers.batch_norm`; the backward pass is autograd's.
+    `course_lib.numpy_layers.batch_norm`; the backward pass is autograd's, or in training that of
+    `fused`.
     """
     memory = {"running_mean": running_mean, "running_var": running_var}
     require_channels(x, {**memory, "weight": weight, "bias": bias}, "batch_norm")
     require_statistics(x, running_mean, running_var, training)
     if eps < 0:  # as torch; infinity and NaN pass there too
         raise ValueError(f"expected eps of at least 0, got {eps}; 1e-5 is usual")
+    axes = (0, *range(2, x.ndim))
+
+    def plain(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        return affine_per_channel(standardize(x, axes, eps)[0], weight, bias).to(x.dtype)
+
+    if training and (passes := _passes(eps, momentum, x, weight, bias, *memory.values())):
+        options = {**memory, "momentum": momentum, "eps": eps}
+        return fused(passes, plain, options, x=x, weight=weight, bias=bias)
     if training:
-        axes = (0, *range(2, x.ndim))
         x_hat, stats = standardize(x, axes, eps)
         if m := values_per_channel(x):  # an empty batch says nothing
             _update_running(running_mean, stats.mean, momentum)
@@ -49,6 +58,13 @@ def batch_norm(
     else:
         x_hat = _standardize_by(x, running_mean, running_var, eps)
     return affine_per_channel(x_hat, weight, bias).to(x.dtype)
+
+
+def _passes(eps: float, momentum: float | Tensor, *tensors: Tensor | None) -> Passes | None:
+    """Return the written passes, or None; torch takes any momentum, a kernel a share."""
+    if isinstance(momentum, Tensor):
+        return passes_of("batch_norm", eps, *tensors, momentum)
+    return passes_of("batch_norm", eps, *tensors) if 0 <= momentum <= 1 else None
 
 
 def _standardize_by(x: Tensor, running_mean: Tensor, running_var: Tensor, eps: float) -> Tensor:

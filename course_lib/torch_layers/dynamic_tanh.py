@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from course_lib.numpy_layers.dynamic_tanh import require_affine, require_one_value
 from course_lib.numpy_layers.shapes import affine_per_feature, trailing_shape
 from course_lib.torch_layers.affine import _Affine
+from course_lib.torch_layers.fused import fused, passes_of
 from course_lib.torch_layers.moments import as_statistics_dtype
 
 
@@ -17,12 +18,18 @@ def dynamic_tanh(
     """Squash each value of `x` by ``tanh(alpha * x)``, then scale and shift its feature.
 
     Arguments, shapes and errors are those of `course_lib.numpy_layers.dynamic_tanh`; the backward
-    pass is autograd's.
+    pass is autograd's, or on a GPU that of `fused`.
     """
     require_one_value("alpha", alpha, x)
     require_affine(x, weight, bias, "dynamic_tanh")
-    y = torch.tanh(as_statistics_dtype(alpha).reshape(()) * as_statistics_dtype(x))
-    return affine_per_feature(y, weight, bias).to(x.dtype)
+
+    def plain(x: Tensor, alpha: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        y = torch.tanh(as_statistics_dtype(alpha).reshape(()) * as_statistics_dtype(x))
+        return affine_per_feature(y, weight, bias).to(x.dtype)
+
+    if passes := passes_of("dynamic_tanh", 0.0, x, alpha, weight, bias):
+        return fused(passes, plain, {}, x=x, alpha=alpha, weight=weight, bias=bias)
+    return plain(x, alpha, weight, bias)
 
 
 class DynamicTanh(_Affine):

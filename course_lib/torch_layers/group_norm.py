@@ -6,6 +6,7 @@ from torch import Tensor
 from course_lib.numpy_layers.group_norm import require_divisor, require_groups, split_shape
 from course_lib.numpy_layers.shapes import affine_per_channel
 from course_lib.torch_layers.affine import _Affine
+from course_lib.torch_layers.fused import fused, passes_of
 from course_lib.torch_layers.moments import standardize
 
 
@@ -19,12 +20,19 @@ def group_norm(
     """Normalize each example of `x` over groups of neighbouring channels.
 
     Arguments, shapes and errors are those of `course_lib.numpy_layers.group_norm`; the backward
-    pass is autograd's.
+    pass is autograd's, or that of `fused`.
     """
     require_groups(x, num_groups, {"weight": weight, "bias": bias})
-    split = split_shape(x, num_groups)
-    x_hat, _ = standardize(x.reshape(split), tuple(range(2, len(split))), eps)
-    return affine_per_channel(x_hat.reshape(x.shape), weight, bias).to(x.dtype)
+
+    def plain(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        split = split_shape(x, num_groups)
+        x_hat, _ = standardize(x.reshape(split), tuple(range(2, len(split))), eps)
+        return affine_per_channel(x_hat.reshape(x.shape), weight, bias).to(x.dtype)
+
+    if passes := passes_of("group_norm", eps, x, weight, bias):
+        options = {"num_groups": num_groups, "eps": eps}
+        return fused(passes, plain, options, x=x, weight=weight, bias=bias)
+    return plain(x, weight, bias)
 
 
 class GroupNorm(_Affine):

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from course_lib.numpy_layers.shapes import affine_per_feature, require_trailing, trailing_shape
 from course_lib.torch_layers.affine import _Affine
+from course_lib.torch_layers.fused import fused, passes_of
 from course_lib.torch_layers.moments import standardize
 
 
@@ -20,12 +21,19 @@ def layer_norm(
     """Normalize each example of `x` over its trailing axes.
 
     Arguments, shapes and errors are those of `course_lib.numpy_layers.layer_norm`; the backward
-    pass is autograd's.
+    pass is autograd's, or that of `fused`.
     """
     shape = tuple(normalized_shape)
     require_trailing(x, shape, {"weight": weight, "bias": bias}, "layer_norm")
-    x_hat, _ = standardize(x, tuple(range(-len(shape), 0)), eps)
-    return affine_per_feature(x_hat, weight, bias).to(x.dtype)
+
+    def plain(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        x_hat, _ = standardize(x, tuple(range(-len(shape), 0)), eps)
+        return affine_per_feature(x_hat, weight, bias).to(x.dtype)
+
+    if passes := passes_of("layer_norm", eps, x, weight, bias):
+        options = {"normalized_shape": shape, "eps": eps}
+        return fused(passes, plain, options, x=x, weight=weight, bias=bias)
+    return plain(x, weight, bias)
 
 
 class LayerNorm(_Affine):

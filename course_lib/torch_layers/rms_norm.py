@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from course_lib.numpy_layers.rms_norm import measured_features
+from course_lib.numpy_layers.rms_norm import measured_features, require_sum
 from course_lib.numpy_layers.shapes import require_trailing, trailing_shape
+from course_lib.torch_layers.fused import fused, passes_of
 from course_lib.torch_layers.moments import as_statistics_dtype
 
 
@@ -19,9 +20,37 @@ def rms_norm(
     """Divide each example of `x` by the root mean square over its trailing axes.
 
     Arguments, shapes and errors are those of `course_lib.numpy_layers.rms_norm`; the backward
-    pass is autograd's.
+    pass is autograd's, or that of `fused`.
     """
-    return partial_rms_norm(x, normalized_shape, 1.0, weight, eps)
+    shape = tuple(normalized_shape)
+    require_trailing(x, shape, {"weight": weight}, "rms_norm")
+
+    def plain(x: Tensor, weight: Tensor | None) -> Tensor:
+        return partial_rms_norm(x, shape, 1.0, weight, eps)
+
+    if passes := passes_of("rms_norm", eps or 0.0, x, weight):
+        options = {"normalized_shape": shape, "eps": eps}
+        return fused(passes, plain, options, x=x, weight=weight)
+    return plain(x, weight)
+
+
+def add_rms_norm(
+    x: Tensor, residual: Tensor, weight: Tensor | None = None, eps: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the RMS norm of ``x + residual``, and this sum.
+
+    Arguments, shapes and errors are those of `course_lib.numpy_layers.add_rms_norm`; on a GPU one
+    kernel does both.
+    """
+    shape = require_sum(x, residual, weight)
+
+    def plain(x: Tensor, residual: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+        total = x + residual
+        return rms_norm(total, shape, weight, eps), total
+
+    if passes := passes_of("add_rms_norm", eps or 0.0, x, residual, weight):
+        return fused(passes, plain, {"eps": eps}, x=x, residual=residual, weight=weight)
+    return plain(x, residual, weight)
 
 
 def partial_rms_norm(

@@ -14,7 +14,7 @@ from course_lib.grading.assignment import Cell
 from course_lib.grading.check import CheckFailed, hidden_seed, load_question
 from course_lib.grading.examine import examine, total
 from course_lib.grading.judge.remote import WorkerLost
-from course_lib.grading.text import clean
+from course_lib.grading.text import clean, in_points
 
 if TYPE_CHECKING:
     from course_lib.grading.judge.judge import _Judge
@@ -123,7 +123,7 @@ class Question(dict):
             self.hint = self.hint or found.hint
             self.report = f"{self.report}\n{found.report}".strip()
         if found.earned == 0:
-            raise CheckFailed(f"{name}: 0 of {found.points} points")
+            raise CheckFailed(f"{name}: {in_points(0, found.points)}")
         self.shown.append(float(found.earned))
         return float(found.earned)
 

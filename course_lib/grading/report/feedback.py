@@ -11,6 +11,7 @@ from markupsafe import Markup
 from course_lib.grading.report.feedback_text import capped, for_student, sections
 from course_lib.grading.report.pages import render
 from course_lib.grading.results import humanized, number, read_results, replace
+from course_lib.grading.text import in_points
 
 LONGEST_PAGE = 100_000  # characters of code
 AGAIN = "Run your notebook from the top in a fresh kernel, then"
@@ -126,6 +127,7 @@ def feedback(result: dict[str, Any], title: str = "", tasks: list[Task] = ()) ->
         reason="" if named else for_student(result["reason"]),  # the questions say it themselves
         parts=_within(LONGEST_PAGE, parts),
         number=number,
+        in_points=in_points,
         bar=_bar,
     )
 

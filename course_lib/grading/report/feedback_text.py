@@ -8,7 +8,7 @@ from course_lib.grading.text import clean
 LONGEST_LINE, LONGEST_TEXT, MOST_LINES = 300, 20_000, 500
 WIDTH = 76  # where `examine` wraps
 MISHAP = re.compile(r"(the check itself failed)\b.*", re.DOTALL)
-HEAD = re.compile(r"[\w.]+(, hidden inputs)?: [\d.]+ of [\d.]+ points")
+HEAD = re.compile(r"[\w.]+(, hidden inputs)?: [\d.]+ of [\d.]+ points?")
 # What a learner's exception says stands deeper.
 CRITERION = re.compile(r"  (✓|✗) (.+?)(?: \(\d+\))?")
 
