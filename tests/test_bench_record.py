@@ -87,8 +87,10 @@ def test_record_comes_back_as_it_was_written(tmp_path):
 
 
 def test_row_with_other_keys_is_refused(tmp_path):
-    old = Record({}, [{"op": "layer_norm", "time": 1}], [])
-    write_record(tmp_path / "r.json", old)
+    write_record(tmp_path / "r.json", RECORD)
+    stored = json.loads((tmp_path / "r.json").read_text())
+    stored["fields"][0] = "operation"
+    (tmp_path / "r.json").write_text(json.dumps(stored))
     with pytest.raises(ValueError, match="record it again with `make bench`"):
         read_record(tmp_path / "r.json")
 

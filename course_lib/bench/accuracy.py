@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Of the largest value of the result. Half precisions keep 11 and 8 bits, and a parameter's
-# gradient sums thousands of terms.
-TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 6e-2}
+# Of the largest value of the result. A parameter's gradient sums thousands of terms, which torch
+# does in bfloat16: its own is off by 0.08.
+TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 0.15}
 
 
 class Errors(NamedTuple):

@@ -1,6 +1,7 @@
 """The command `course bench`: choose, run, print, record."""
 
 import argparse
+import statistics
 import sys
 import time
 import warnings
@@ -115,11 +116,11 @@ def collect(plan: Plan, checks: list, record: Record) -> None:
 
 
 def _copy_bandwidth(record: Record, threads: tuple[int, ...]) -> dict[str, int]:
-    """Return the best of the groups' medians, in bytes a second, for each number of threads."""
+    """Return the median of the groups', in bytes a second, for each number of threads."""
     return {
-        str(count): max(row["copy_bandwidth"] for row in record.rows if row["threads"] == count)
+        str(count): round(statistics.median(found))
         for count in threads
-        if any(row["threads"] == count for row in record.rows)
+        if (found := [row["copy_bandwidth"] for row in record.rows if row["threads"] == count])
     }
 
 

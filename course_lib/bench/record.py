@@ -3,7 +3,6 @@
 import json
 import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,22 +41,24 @@ def read_record(path: Path | str) -> Record:
     if not path.is_file():
         return Record({}, [], [])
     stored = json.loads(path.read_text(encoding="utf-8"))
-    record = Record(stored["header"], stored["rows"], stored["accuracy"])
-    for rows, fields in ((record.rows, FIELDS), (record.accuracy, ACCURACY_FIELDS)):
-        _require_fields(path, rows, fields)
+    record = Record(
+        stored["header"],
+        _as_dicts(path, stored["fields"], stored["rows"], FIELDS),
+        _as_dicts(path, stored["accuracy_fields"], stored["accuracy"], ACCURACY_FIELDS),
+    )
     for row in record.rows:
         row["shape"] = tuple(row["shape"])
     return record
 
 
-def _require_fields(path: Path, rows: Sequence[dict], fields: tuple[str, ...]) -> None:
-    for row in rows:
-        if set(row) != set(fields):
-            odd = sorted(set(row) ^ set(fields))
-            raise ValueError(
-                f"expected rows of {len(fields)} keys in {path.name}, got one that differs in "
-                f"{odd}; record it again with `make bench`"
-            )
+def _as_dicts(path: Path, stored: list, rows: list, fields: tuple[str, ...]) -> list[dict]:
+    if tuple(stored) != fields:
+        odd = sorted(set(stored) ^ set(fields))
+        raise ValueError(
+            f"expected rows of {len(fields)} keys in {path.name}, got {len(stored)}, different in "
+            f"{odd}; record it again with `make bench`"
+        )
+    return [dict(zip(fields, row, strict=True)) for row in rows]
 
 
 def write_record(path: Path | str, record: Record) -> None:
@@ -65,8 +66,12 @@ def write_record(path: Path | str, record: Record) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     parts = [f'"header": {json.dumps(record.header, indent=1, ensure_ascii=False)}']
-    for name, rows in (("rows", record.rows), ("accuracy", record.accuracy)):
-        lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
+    tables = (("", "rows", record.rows, FIELDS),
+              ("accuracy_", "accuracy", record.accuracy, ACCURACY_FIELDS))  # fmt: skip
+    for prefix, name, rows, fields in tables:
+        values = ([row[field] for field in fields] for row in rows)
+        lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in values)
+        parts.append(f'"{prefix}fields": {json.dumps(fields)}')
         parts.append(f'"{name}": [\n' + ",\n".join(lines) + "\n]")  # one line a row: short diffs
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -22,7 +22,7 @@ def layer_norm_backward(dy: Array, cache: tuple) -> tuple[Array, Array, Array]:
     """Pull `dy` back."""
     x_hat, inv_std, weight = cache
     dx = _standardize_backward(dy * weight, x_hat, inv_std, (-1,))
-    return dx.astype(dy.dtype), (dy * x_hat).sum(0), dy.sum(0)
+    return dx.astype(dy.dtype), (dy * x_hat).sum(0), _wide(dy).sum(0)
 
 
 def rms_norm(
@@ -60,7 +60,7 @@ def group_norm_backward(dy: Array, cache: tuple) -> tuple[Array, Array, Array]:
     g = (dy * weight.reshape(-1, 1, 1)).reshape(x_hat.shape)
     dx = _standardize_backward(g, x_hat, inv_std, (2, 3, 4)).reshape(dy.shape)
     dweight = (dy * x_hat.reshape(dy.shape)).sum((0, 2, 3))
-    return dx.astype(dy.dtype), dweight, dy.sum((0, 2, 3))
+    return dx.astype(dy.dtype), dweight, _wide(dy).sum((0, 2, 3))
 
 
 def batch_norm(
@@ -83,7 +83,7 @@ def batch_norm_backward(dy: Array, cache: tuple) -> tuple[Array, Array, Array]:
     """Pull `dy` back."""
     x_hat, inv_std, weight = cache
     dx = _standardize_backward(dy * weight.reshape(-1, 1, 1), x_hat, inv_std, (0, 2, 3))
-    return dx.astype(dy.dtype), (dy * x_hat).sum((0, 2, 3)), dy.sum((0, 2, 3))
+    return dx.astype(dy.dtype), (dy * x_hat).sum((0, 2, 3)), _wide(dy).sum((0, 2, 3))
 
 
 def dynamic_tanh(x: Array, alpha: Array, weight: Array, bias: Array) -> tuple[Array, tuple]:
@@ -96,8 +96,8 @@ def dynamic_tanh_backward(dy: Array, cache: tuple) -> tuple[Array, Array, Array,
     """Pull `dy` back."""
     x, t, alpha, weight = cache
     dz = dy * weight * (1 - t**2)
-    dalpha = np.sum(dz * x, dtype=np.promote_types(x.dtype, np.float32)).reshape(1)
-    return dz * alpha, dalpha, (dy * t).sum(0), dy.sum(0)
+    dalpha = _wide(dz * x).sum().reshape(1)
+    return dz * alpha, dalpha, _wide(dy * t).sum(0), _wide(dy).sum(0)
 
 
 def _wide(x: Array) -> Array:

@@ -57,7 +57,7 @@ def moments(x: Array, axes: tuple[int, ...]) -> Moments:
     ----------
     Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance".
     """
-    x = as_statistics_dtype(x)
+    x = np.asarray(as_statistics_dtype(x), order="C")  # NumPy sums in pairs along memory only
     _require_values(x, axes)
     rough_mean = x.mean(axes, keepdims=True)
     centered = x - rough_mean
