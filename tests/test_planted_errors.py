@@ -61,7 +61,8 @@ APPLIES = {
 def planted_in(file):
     """Return the (error of the list, norm) pairs that the tests of a file plant."""
     module = importlib.import_module(file.stem)
-    marks = [m for test in vars(module).values() for m in getattr(test, "pytestmark", [])]
+    tests = filter(callable, vars(module).values())  # a module that it imports has marks too
+    marks = [mark for test in tests for mark in getattr(test, "pytestmark", [])]
     cases = [case for m in marks if m.name == "parametrize" for case in m.args[1]]
     return {
         (entry, norm_of(case.values[0], case.values[3], file.stem))
