@@ -16,13 +16,13 @@ book: environment ## execute every chapter and build the site, warnings as error
 	@$(BIN)/python tools/book.py
 
 # All three always run, so that one call shows everything that is wrong. A third of the tests' time
-# is waiting for limits to pass: four workers keep two cores busy. The chapters, which are many and
+# is waiting for limits to pass: three workers keep two cores busy. The chapters, which are many and
 # short, come last, so that no worker is left with a long file at the end.
 test: environment ## check the style, then every test and every notebook
 	@status=0; \
 	$(BIN)/ruff check . || status=1; \
 	$(BIN)/ruff format --check . || status=1; \
-	$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder || status=1; \
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder || status=1; \
 	exit $$status
 
 serve: ## view the built site at http://127.0.0.1:8000 (PORT=… for another)
