@@ -20,6 +20,10 @@ logger = logging.getLogger(__name__)
 EXPLORABLE = re.compile(r"<script>(\(\(\)=>\{'use strict';const NAME=\"(\w+)\".*?)</script>", re.S)
 # A formula in a line and the punctuation behind it, between which a browser would break the line.
 JOINED = re.compile(r'<span class="math [^>]*>(?:(?!</span>).)*</mjx-container></span>[,.;:?!)”’]+')
+DESCRIBED = {
+    "genindex": "The terms of the course, with their places",
+    "search": "Search the course",
+}
 MARK = re.compile(r"(?m)^ *### (?:BEGIN|END) (?:SOLUTION|HIDDEN TESTS)\n?")
 REDIRECT = """<!DOCTYPE html>
 <html lang="en">
@@ -179,6 +183,9 @@ def mend_page(
         context[kind] = [file for file in files if "sphinx-thebe" not in str(file.filename)]
     if page != "search":  # whose own scripts expect the others before them
         context["script_files"] = [light_pages.deferred(file) for file in context["script_files"]]
+    if page in DESCRIBED:  # they have no text of their own from which a description is taken
+        meta = f'<meta name="description" content="{DESCRIBED[page]}">'
+        context["metatags"] = context.get("metatags", "") + meta
     body = context.get("body", "")
     body = JOINED.sub(r'<span class="course-joined">\g<0></span>', body)
     # docutils writes a role that ARIA has withdrawn.
