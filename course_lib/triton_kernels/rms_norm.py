@@ -9,7 +9,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from course_lib.numpy_layers.shapes import require_eps, require_floats, require_trailing
+from course_lib.numpy_layers.rms_norm import require_sum
+from course_lib.numpy_layers.shapes import require_eps, require_trailing
 from course_lib.triton_kernels.inputs import require_kernel_inputs
 from course_lib.triton_kernels.reductions import load_or, partial_rows, sum_rows
 from course_lib.triton_kernels.tiles import (
@@ -120,35 +121,10 @@ def add_rms_norm(
 ) -> tuple[Tensor, Tensor, RMSNormSaved]:
     """Add `residual` to `x` and normalize the sum: one pass in the place of two.
 
-    Parameters
-    ----------
-    x, residual : (*b, *normalized_shape) floats of one dtype
-        What a sublayer returned, and the stream that went around it.
-    weight : normalized_shape floats, or None
-        γ; None stands for 1, and for a root mean square over the last axis alone.
-    eps : float, or None
-        As in `rms_norm`.
-
-    Returns
-    -------
-    y : shape and dtype of `x`
-    total : shape and dtype of `x`
-        x + residual, the stream that goes on.
-    saved : RMSNormSaved
-
-    Raises
-    ------
-    TypeError, ValueError, RuntimeError
-        As `rms_norm`, and if `residual` differs from `x` in shape or dtype.
+    Arguments, results and errors are those of `course_lib.numpy_layers.add_rms_norm`, with
+    RMSNormSaved as the cache; precisions and devices are those of `rms_norm`.
     """
-    require_floats(x, {"residual": residual})
-    if x.shape != residual.shape or x.dtype != residual.dtype:
-        raise ValueError(
-            f"expected residual like x, {tuple(x.shape)} of {x.dtype}, got "
-            f"{tuple(residual.shape)} of {residual.dtype}; the sum is in place of both"
-        )
-    shape = x.shape[-1:] if weight is None else weight.shape
-    return _normalize(x, residual, tuple(shape), weight, eps)
+    return _normalize(x, residual, require_sum(x, residual, weight), weight, eps)
 
 
 def _normalize(
