@@ -48,6 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, metavar="DIR", help="where the results go")
     add("--root", type=Path, default=Path(), help="the course's folder (here)")
     add("--assignment", metavar="NAME", help="which exercise the files are, where no name says so")
+    add(
+        "--due",
+        action="append",
+        default=[],
+        metavar="[NAME=]DATE",
+        help="when the exercise was due, with the time zone, such as 2026-12-01T23:59+01:00",
+    )
     add("--workers", type=int, default=1, metavar="N", help="processes on this machine (1)")
     add("--scheduler", metavar="tcp://…", help="a dask cluster instead")
     add("--seed-file", type=Path, metavar="F", help="the secret of the hidden inputs (DIR/seed)")
@@ -68,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
         "--moodle", type=Path, metavar="CSV", help="Moodle's grading worksheet, to fill in"
     )
     report.add_argument("--assignment", metavar="NAME", help="which exercise that worksheet is of")
+    report.add_argument(
+        "--db", metavar="URL", help="the gradebook, if not the one that `course grade` wrote to"
+    )
     report.set_defaults(run=_report)
 
     commands.add_parser("bench", help="measure the layers beside their peers")  # see main

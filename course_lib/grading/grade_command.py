@@ -3,13 +3,15 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from course_lib.grading.assignment import Assignment, load_assignment
 from course_lib.grading.gradebook.autograded import write_autograded, write_settings
 from course_lib.grading.gradebook.database import GradebookError
+from course_lib.grading.gradebook.deadlines import set_deadlines
 from course_lib.grading.gradebook.gradebook import import_results
+from course_lib.grading.gradebook.marks import read_marks
 from course_lib.grading.jobs.jobs import Stopped, run_jobs
 from course_lib.grading.jobs.process import ClusterError
 from course_lib.grading.jobs.store import Busy
@@ -19,6 +21,7 @@ from course_lib.grading.release import assignments
 from course_lib.grading.report.report import write_report
 from course_lib.grading.seed import read_seed, seed_of
 from course_lib.grading.submissions.collect import collect
+from course_lib.grading.submissions.lateness import due_dates
 from course_lib.lab.progress import progress
 
 UNSAFE = (
@@ -48,6 +51,8 @@ def _run(options: argparse.Namespace) -> int:
     course = load_course(root, options.overlay)
     seed = read_seed(options.seed_file) if options.seed_file else seed_of(directory)
     found = collect(options.submissions, list(course), assignment=options.assignment)
+    due = due_dates(options.due, found.assignments, course)
+    found.deadlines = set_deadlines(directory, options.db, due)
     results = list(
         run_jobs(
             found,
@@ -76,14 +81,30 @@ def _run(options: argparse.Namespace) -> int:
         overlay=options.overlay,
         sandbox=not options.no_sandbox,
     )
-    write_report(directory)
+    write_report(directory, read_marks(directory, options.db))
     for line in [*imported.warnings, *imported.left_out]:
         print(f"course grade: {line}", file=sys.stderr)
     counts = Counter(result["status"] for result in results)
     print(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+    _print_lateness(results, asked=bool(options.due))
     print(f"results in {directory}: grades.csv, gradebook, report/index.html; next: "
           f"course report {directory}")  # fmt: skip
     return 0 if set(counts) <= {"GRADED"} else 1
+
+
+def _print_lateness(results: Sequence[dict], *, asked: bool) -> None:
+    """Say how many were late, and against whom a due date could not be held."""
+    known = [result for result in results if result["late"] is not None]
+    if known or asked:
+        late = sum(result["late"] for result in known)
+        print(f"{late} late, {len(known) - late} in time, {len(results) - len(known)} not known")
+    by_canvas = sum(result["submitted"] is None for result in known)
+    if asked and by_canvas:
+        print(
+            f"course grade: expected times to hold --due against, got none of {by_canvas} "
+            "submissions from Canvas; its own LATE counts for them, by the due date there",
+            file=sys.stderr,
+        )
 
 
 def load_course(root: Path, overlay: Path | None = None) -> Mapping[str, Assignment]:

@@ -53,7 +53,8 @@ def release(root: Path, *, force: bool = False) -> list[Path]:
     UnfinishedWork
         If an exercise holds answers and `force` is false; nothing is written then.
     """
-    changed = drift(root)
+    wanted = _released(root)
+    changed = _differing(wanted)
     worked_on = [str(path.relative_to(root)) for path in changed if has_answers(path)]
     if worked_on and not force:
         raise UnfinishedWork(
@@ -62,13 +63,17 @@ def release(root: Path, *, force: bool = False) -> list[Path]:
         )
     for path in changed:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(_released(root)[path])
+        path.write_bytes(wanted[path])
     return changed
 
 
 def drift(root: Path) -> list[Path]:
     """Return the exercises that differ from what `solutions/` gives now, or are missing."""
-    wanted = _released(root)
+    return _differing(_released(root))
+
+
+def _differing(wanted: dict[Path, bytes]) -> list[Path]:
+    """Return the files that are missing or hold something else."""
     return [p for p, content in wanted.items() if not p.exists() or p.read_bytes() != content]
 
 

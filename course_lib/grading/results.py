@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,11 +18,12 @@ FIELDS = {
     "max_score": (int, float),
     "seconds": (int, float),
     "sandbox": bool,
-    "late": bool,
+    "late": (bool, type(None)),  # nobody knows
     "questions": list,
 }
 QUESTION = {"id": str, "score": (int, float, type(None)), "max_score": (int, float)}
 QUESTION |= dict.fromkeys(("status", "hint", "report"), str)
+AUTOMATIC, BY_HAND, WAITS = "automatic", "manual", "needs manual grade"
 STARTS_A_FORMULA = tuple("=+-@＝＋－＠")  # Excel takes the full-width ones too
 
 
@@ -33,7 +34,18 @@ class Stored(NamedTuple):
     result: dict[str, Any]
 
 
-def read_results(directory: Path, label: str) -> Iterator[Stored]:
+class Mark(NamedTuple):
+    """What the gradebook holds of one submission; questions have id, score, points, grading."""
+
+    late: bool | None
+    questions: list[dict[str, Any]]
+
+
+Marks = Mapping[tuple[str, str], Mark]  # by student and assignment
+NO_MARKS: Marks = {}
+
+
+def read_results(directory: Path, label: str, marks: Marks = NO_MARKS) -> Iterator[Stored]:
     """Yield every result in ``DIR/results``, by student and assignment.
 
     Parameters
@@ -42,6 +54,8 @@ def read_results(directory: Path, label: str) -> Iterator[Stored]:
         ``DIR``, as `course grade` left it.
     label : str
         What to call the work in a progress bar.
+    marks : Marks, optional
+        From the gradebook, whose scores then count in the place of the judge's.
 
     Raises
     ------
@@ -56,7 +70,35 @@ def read_results(directory: Path, label: str) -> Iterator[Stored]:
             f"{directory}` first"
         )
     for path in progress(paths, label):
-        yield Stored(path.relative_to(folder).with_suffix(""), _read(path))
+        yield Stored(path.relative_to(folder).with_suffix(""), _marked(_read(path), marks))
+
+
+def _marked(result: dict[str, Any], marks: Marks) -> dict[str, Any]:
+    """Say who graded a result, and put in what stands in the gradebook."""
+    mark = marks.get((result["student"], result["assignment"]))
+    judged = [q | {"grading": _grading([q["score"]])} for q in result["questions"]]
+    if mark is None or not mark.questions:
+        scores = [result["score"], *(q["score"] for q in judged)]
+        return result | {"questions": judged, "grading": _grading(scores)}
+    words = {question["id"]: question for question in judged}
+    order = {name: place for place, name in enumerate(words)}
+    questions = [
+        {"status": "GRADED", "hint": "", "report": ""} | words.get(q["id"], {}) | q
+        for q in sorted(mark.questions, key=lambda q: (order.get(q["id"], len(order)), q["id"]))
+    ]
+    scores = [q["score"] for q in questions if q["score"] is not None]
+    kinds = {q["grading"] for q in questions}
+    return result | {
+        "questions": questions,
+        "score": sum(scores) if scores else None,
+        "max_score": sum(q["max_score"] for q in questions),
+        "grading": next(kind for kind in (WAITS, BY_HAND, AUTOMATIC) if kind in kinds),
+        "late": result["late"] if mark.late is None else mark.late,
+    }
+
+
+def _grading(scores: Sequence[float | None]) -> str:
+    return WAITS if None in scores else AUTOMATIC
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from nbgrader.api import (
     SubmittedNotebook,
     new_uuid,
 )
+from nbgrader.utils import parse_utc
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -127,7 +128,16 @@ def _record(session: Session, cells: SavedCells, results: Mapping[str, dict]) ->
     if moved:
         session.execute(update(Grade), moved)
     _add_comments(session, cells, ids)
+    _note_times(session, _submissions(session, cells, list(results)), results)
     return len(changed)
+
+
+def _note_times(session: Session, submissions: dict[str, str], results: Mapping[str, dict]) -> None:
+    """Write when each was handed in, where that is known; nbgrader wants UTC without a zone."""
+    times = {s: r["submitted"] for s, r in results.items() if r.get("submitted")}
+    rows = [{"id": submissions[s], "timestamp": parse_utc(time)} for s, time in times.items()]
+    if rows:
+        session.execute(update(SubmittedAssignment), rows)
 
 
 def _grade(place: tuple[str, str], score: float | None, asks: bool) -> dict:

@@ -13,6 +13,8 @@ from traitlets import Bool, Unicode
 
 from course_lib.grading.assignment import load_assignment
 from course_lib.grading.gradebook.autograded import autograded_notebook
+from course_lib.grading.gradebook.database import open_gradebook
+from course_lib.grading.gradebook.deadlines import in_utc, read_deadlines
 from course_lib.grading.gradebook.gradebook import import_results
 from course_lib.grading.judge.judge import grade
 from course_lib.grading.judge.pool import Pool
@@ -52,7 +54,8 @@ class Judge(NbGraderPreprocessor):
         assignment = load_assignment(Path(self.course), names["assignment"], overlay)
         raw = self._submitted(names).read_bytes()
         result = grade(assignment, raw, read_seed(Path(self.seed_file)), _pool(self.sandbox))
-        result = {"student": names["student"], **result, "late": False}
+        late = _late(names["db_url"], names["student"], assignment.name)
+        result = {"student": names["student"], **result, "late": late}
         _write_result(root, result)
         done = import_results([result], {assignment.name: assignment}, root, names["db_url"])
         for warning in done.warnings:
@@ -81,10 +84,17 @@ def _pool(sandbox: bool) -> Pool:
     return pool
 
 
+def _late(url: str, student: str, assignment: str) -> bool | None:
+    """Return what nbgrader knows; it has written down the time before it calls the judge."""
+    with open_gradebook(url) as book:
+        time = book.find_submission(assignment, student).timestamp
+        return read_deadlines(book.db).late(student, assignment, in_utc(time))
+
+
 def _write_result(directory: Path, result: dict) -> None:
     """Let the files for machines say the same as the gradebook."""
     path = directory / "results" / result["student"] / f"{result['assignment']}.json"
-    if path.exists():
+    if path.exists() and result["late"] is None:  # Canvas may have known more
         result = result | {"late": json.loads(path.read_text(encoding="utf-8"))["late"]}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp")

@@ -121,7 +121,8 @@ class Who(NamedTuple):
 
     student: str
     assignment: str
-    late: bool
+    late: bool | None
+    submitted: str | None
 
 
 class Batch:
@@ -162,9 +163,9 @@ class Batch:
 
     def _begin(self, submission: Found) -> Iterator[dict]:
         """Give a submission to the runner, or yield its result where none is needed."""
-        # A form of submission that knows nothing of dates has no `late`.
-        late = bool(getattr(submission, "late", False))
-        who = Who(submission.student, submission.assignment, late)
+        # A form of submission that knows nothing of dates has none of the two.
+        late, time = (getattr(submission, name, None) for name in ("late", "submitted"))
+        who = Who(submission.student, submission.assignment, late, time and time.isoformat())
         assignment = self._assignments.get(who.assignment)
         problem = submission.problem
         if not problem and assignment is None:
@@ -227,8 +228,7 @@ class Batch:
 
     def _finish(self, who: Who, result: dict) -> dict:
         """Write a student's result."""
-        names = {"student": who.student, "assignment": who.assignment}
-        result = {**names, **result, **names, "late": who.late}
+        result = {**who._asdict(), **result, **who._asdict()}
         self._store.write_result(result)
         self.finished += 1
         return result

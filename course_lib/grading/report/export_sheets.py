@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from course_lib.grading.results import number, read_results
+from course_lib.grading.results import Marks, number, read_results
 
 Scores = dict[str, dict[str, dict[str, Any]]]  # results by student and assignment
 
@@ -19,10 +19,10 @@ class Export(NamedTuple):
     left_out: tuple[str, ...]
 
 
-def read_scores(directory: Path) -> Scores:
+def read_scores(directory: Path, marks: Marks) -> Scores:
     """Return the results that have a score."""
     found: Scores = defaultdict(dict)
-    for _, result in read_results(directory, "reading results"):
+    for _, result in read_results(directory, "reading results", marks):
         if result["score"] is not None:
             found[result["student"]][result["assignment"]] = result
     return dict(found)

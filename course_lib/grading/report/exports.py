@@ -17,7 +17,15 @@ from course_lib.grading.report.export_sheets import (
     row_finder,
 )
 from course_lib.grading.report.feedback_text import for_student
-from course_lib.grading.results import humanized, number, read_results, replace, write_plain_table
+from course_lib.grading.results import (
+    NO_MARKS,
+    Marks,
+    humanized,
+    number,
+    read_results,
+    replace,
+    write_plain_table,
+)
 from course_lib.grading.submissions.names import is_safe
 
 # canvas-lms, lib/gradebook_importer.rb: these columns in this order, then one an assignment.
@@ -29,7 +37,7 @@ MOODLE_PEOPLE = ("Identifier", "Username", "Email address", "ID number")
 VISIBILITIES = ("after_published", "after_due_date", "hidden", "visible")
 
 
-def write_canvas(directory: Path, gradebook: Path | None = None) -> Export:
+def write_canvas(directory: Path, gradebook: Path | None = None, marks: Marks = NO_MARKS) -> Export:
     """Write ``DIR/exports/canvas.csv`` for Canvas: Grades, Import.
 
     Parameters
@@ -40,6 +48,8 @@ def write_canvas(directory: Path, gradebook: Path | None = None) -> Export:
         The gradebook that Canvas exported. Its rows and columns are kept, and the scores put into
         them; a student is found by ID, SIS User ID or SIS Login ID. Without it an id of digits is
         taken for Canvas's own ID (so are they named in its downloads), any other for the login.
+    marks : Marks, optional
+        From the gradebook, whose scores then count in the place of the judge's.
 
     Raises
     ------
@@ -47,7 +57,7 @@ def write_canvas(directory: Path, gradebook: Path | None = None) -> Export:
         If `gradebook` is none, or its points possible differ from ours: Canvas would take 13 of 18
         for 13 of 100.
     """
-    scores = read_scores(directory)
+    scores = read_scores(directory, marks)
     path = directory / "exports" / "canvas.csv"
     if gradebook is not None:
         rows, placed = _filled_gradebook(read_table(gradebook), gradebook, scores)
@@ -108,7 +118,10 @@ def _columns(header: list[str], names: Iterable[str], path: Path) -> dict[int, s
 
 
 def write_moodle(
-    directory: Path, worksheet: Path | None = None, assignment: str | None = None
+    directory: Path,
+    worksheet: Path | None = None,
+    assignment: str | None = None,
+    marks: Marks = NO_MARKS,
 ) -> Export:
     """Write ``DIR/exports/moodle/ASSIGNMENT.csv`` for Moodle.
 
@@ -124,15 +137,16 @@ def write_moodle(
         score. Whoever has no score is not in it, since an empty cell there would erase a grade.
     assignment : str, optional
         Which of ours the worksheet is of; needed only where there are several.
+    marks : Marks, optional
+        As for `write_canvas`.
 
     Raises
     ------
     ValueError
         If `worksheet` is none, its maximum differs from ours, or `assignment` is not clear.
     """
-    scores = read_scores(directory)
-    folder = directory / "exports" / "moodle"
-    points = max_scores(scores)
+    scores = read_scores(directory, marks)
+    folder, points = directory / "exports" / "moodle", max_scores(scores)
     if worksheet is None:
         return _moodle_imports(folder, scores, points)
     if assignment is None and len(points) == 1:
@@ -150,8 +164,7 @@ def write_moodle(
             f"expected the columns {', '.join(MOODLE)} in {worksheet}, got none named "
             f"{', '.join(lacking)}; download the grading worksheet with Moodle set to English"
         )
-    find = row_finder(rows, MOODLE_PEOPLE, scores, prefix="Participant ")
-    placed = set()
+    find, placed = row_finder(rows, MOODLE_PEOPLE, scores, prefix="Participant "), set()
     for row in rows[1:]:
         if student := find(row):
             if "Maximum Grade" in header:
@@ -174,7 +187,9 @@ def _moodle_imports(folder: Path, scores: Scores, points: dict[str, float]) -> E
     return Export(tuple(files), missing(scores, placed))
 
 
-def write_gradescope(directory: Path, visibility: str = "after_published") -> Export:
+def write_gradescope(
+    directory: Path, visibility: str = "after_published", marks: Marks = NO_MARKS
+) -> Export:
     """Write ``DIR/exports/gradescope/STUDENT/ASSIGNMENT/results.json`` for every result.
 
     Parameters
@@ -184,6 +199,8 @@ def write_gradescope(directory: Path, visibility: str = "after_published") -> Ex
     visibility : str
         When students see scores and reports, in Gradescope's words: "after_published",
         "after_due_date", "hidden" or "visible". The reports speak of hidden inputs too.
+    marks : Marks, optional
+        As for `write_canvas`.
 
     Notes
     -----
@@ -192,7 +209,7 @@ def write_gradescope(directory: Path, visibility: str = "after_published") -> Ex
     if visibility not in VISIBILITIES:
         raise ValueError(f"expected one of {', '.join(VISIBILITIES)}, got {visibility!r}")
     files, left_out = [], []
-    for path, result in read_results(directory, "writing results.json"):
+    for path, result in read_results(directory, "writing results.json", marks):
         text = json.dumps(gradescope(result, visibility), ensure_ascii=False, indent=1)
         files.append(replace(directory / "exports" / "gradescope" / path / "results.json", text))
         if result["score"] is None:

@@ -10,7 +10,15 @@ from markupsafe import Markup
 
 from course_lib.grading.report.feedback_text import capped, for_student, sections
 from course_lib.grading.report.pages import render
-from course_lib.grading.results import humanized, number, read_results, replace
+from course_lib.grading.results import (
+    BY_HAND,
+    NO_MARKS,
+    Marks,
+    humanized,
+    number,
+    read_results,
+    replace,
+)
 from course_lib.grading.text import in_points
 
 LONGEST_PAGE = 100_000  # characters of code
@@ -73,7 +81,7 @@ class Task(NamedTuple):
     question: str  # "" after the last check
 
 
-def write_feedback(directory: Path) -> int:
+def write_feedback(directory: Path, marks: Marks = NO_MARKS) -> int:
     """Write ``DIR/feedback/STUDENT/ASSIGNMENT.html`` for every result; return how many.
 
     The student's code comes from ``DIR/autograded``; without that the pages have no code.
@@ -89,7 +97,7 @@ def write_feedback(directory: Path) -> int:
         If ``DIR/results`` holds no result, or a file that is none.
     """
     count = 0
-    for path, result in read_results(directory, "writing feedback"):
+    for path, result in read_results(directory, "writing feedback", marks):
         notebook = directory / "autograded" / path / f"{path.name}.ipynb"
         # A notebook without a score would be of an earlier submission.
         title, tasks = _read(notebook) if result["score"] is not None else ("", [])
@@ -146,6 +154,7 @@ def _part(task: Task, question: dict | None) -> dict[str, Any]:
         "score": question["score"],
         "max_score": question["max_score"],
         "complete": complete,
+        "by_hand": question.get("grading") == BY_HAND,
         "status": STATUSES.get(question["status"], OTHER) if lost else None,
         "hint": "" if complete else hint,
         "sections": (found := sections(report)),

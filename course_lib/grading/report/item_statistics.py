@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course_lib.grading.results import one_line
+from course_lib.grading.results import AUTOMATIC, one_line
 
 MOST_HINTS = 3
 
@@ -21,6 +21,7 @@ class Answer(NamedTuple):
     score: float | None
     max_score: float
     hint: str
+    grading: str = AUTOMATIC
 
 
 class QuestionStatistics(NamedTuple):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LISTED = 200  # submissions that the page names; the table has all
 MEANINGS = {
-    "GRADED": "graded, but without a score.",
+    "GRADED": "graded, but a question waits for a person's score in formgrader.",
     "INVALID": "nothing could be read. Look at the file, or ask for it again.",
     "TIMEOUT": "a question ran too long and was stopped. The others are graded.",
     "CRASH": "a question ended its own process or broke the check. The others are graded.",
@@ -61,7 +61,7 @@ def _detail(report: "Report", item: "AssignmentSummary") -> dict:
 
 def _distribution(item: "AssignmentSummary") -> Picture:
     """Draw how many submissions earned which share of the points."""
-    counts, edges = np.histogram(item.percents, np.arange(0, 101, 10))
+    counts, edges = np.histogram(np.minimum(item.percents, 100), np.arange(0, 101, 10))
     (figure,), (axes,) = panels(width=4.2, height=2.6)
     axes.bar(edges[:-1] + 5, counts, width=9, color=SERIES[0])
     axes.set(xlabel="points, % of all", ylabel="submissions", xlim=(0, 100))

@@ -11,15 +11,28 @@ from course_lib.grading.report.item_statistics import (
     question_statistics,
 )
 from course_lib.grading.report.page import page
-from course_lib.grading.results import one_line, percent, read_results, replace, write_table
+from course_lib.grading.results import (
+    BY_HAND,
+    NO_MARKS,
+    WAITS,
+    Marks,
+    one_line,
+    percent,
+    read_results,
+    replace,
+    write_table,
+)
 
 STATUSES = ("GRADED", "INVALID", "TIMEOUT", "CRASH")
 LISTED = 10  # submissions that the terminal names
 GRADES = (
-    *("student", "assignment", "status", "reason", "score", "max_score", "percent", "seconds"),
-    *("late", "sandbox"),
+    *("student", "assignment", "status", "reason", "score", "max_score", "percent", "grading"),
+    *("seconds", "submitted", "late", "sandbox"),
 )
-QUESTIONS = ("student", "assignment", "question", "status", "score", "max_score", "percent", "hint")
+QUESTIONS = (
+    *("student", "assignment", "question", "status", "score", "max_score", "percent", "grading"),
+    "hint",
+)
 STATISTICS = (
     *("assignment", "question", "max_score", "number", "not_graded", "mean_share", "share_full"),
     *("share_zero", "discrimination"),
@@ -37,9 +50,17 @@ class Grade(NamedTuple):
     score: float | None
     max_score: float
     percent: float | None
+    grading: str
     seconds: float
-    late: bool
+    submitted: str | None
+    late: bool | None
     sandbox: bool
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether it was not graded in full, and no person has seen to that."""
+        lost = self.status != "GRADED" or self.score is None
+        return self.grading == WAITS or (lost and self.grading != BY_HAND)
 
 
 class AssignmentSummary(NamedTuple):
@@ -76,7 +97,7 @@ class Report(NamedTuple):
     files: tuple[Path, ...]
 
 
-def write_report(directory: Path) -> Report:
+def write_report(directory: Path, marks: Marks = NO_MARKS) -> Report:
     """Write ``grades.csv`` and ``report/``: ``index.html``, ``questions.csv``, ``statistics.csv``.
 
     Ungraded is empty, never 0; a submission of any status has its row.
@@ -85,6 +106,8 @@ def write_report(directory: Path) -> Report:
     ----------
     directory : Path
         ``DIR``, as `course grade` left it.
+    marks : Marks, optional
+        From the gradebook, whose scores then count in the place of the judge's.
 
     Raises
     ------
@@ -92,7 +115,7 @@ def write_report(directory: Path) -> Report:
         If ``DIR/results`` holds no result, or a file that is none.
     """
     grades, submissions = [], []
-    for _, result in read_results(directory, "reading results"):
+    for _, result in read_results(directory, "reading results", marks):
         grades.append(_grade(result))
         submissions.append(_answers(result))
     questions = question_statistics(submissions)
@@ -101,7 +124,7 @@ def write_report(directory: Path) -> Report:
         tuple(grades),
         tuple(_assignments(grades)),
         tuple(questions),
-        tuple(grade for grade in grades if grade.status != "GRADED" or grade.score is None),
+        tuple(grade for grade in grades if grade.needs_a_person),
         sum(not grade.sandbox for grade in grades),
         (),
     )
@@ -126,7 +149,9 @@ def _grade(result: dict) -> Grade:
         score,
         points,
         percent(score, points),
+        result["grading"],
         result["seconds"],
+        result.get("submitted"),
         result["late"],
         result["sandbox"],
     )
@@ -136,14 +161,14 @@ def _answers(result: dict) -> list[Answer]:
     names = (result["student"], result["assignment"])
     fields = ("id", "status", "score", "max_score")
     return [
-        Answer(*names, *(question[field] for field in fields), one_line(question["hint"]))
-        for question in result["questions"]
+        Answer(*names, *(q[field] for field in fields), one_line(q["hint"]), q["grading"])
+        for q in result["questions"]
     ]
 
 
 def _question_row(answer: Answer) -> tuple:
-    *start, hint = answer
-    return (*start, percent(answer.score, answer.max_score), hint)
+    *start, hint, grading = answer
+    return (*start, percent(answer.score, answer.max_score), grading, hint)
 
 
 def _statistics_row(question: QuestionStatistics) -> list:
@@ -177,7 +202,7 @@ def summary(report: Report) -> str:
         lines.append(f"{len(report.attention)} need a person:")
         for grade in report.attention[:LISTED]:
             start = f"  {grade.status:<8}{grade.student}/{grade.assignment}"
-            lines.append(f"{start}: {one_line(grade.reason, 100)}" if grade.reason else start)
+            lines.append(f"{start}: {one_line(grade.reason or grade.grading, 100)}")
         if len(report.attention) > LISTED:
             lines.append(f"  and {len(report.attention) - LISTED} more, all in report/index.html")
         lines.append("")

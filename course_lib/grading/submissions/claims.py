@@ -24,6 +24,7 @@ from course_lib.grading.submissions.names import (
 from course_lib.grading.submissions.root import STUDENTS, contents, students_folder
 
 MOODLE_DEPTH = 4  # Moodle lets students make folders
+TIMESTAMP = "timestamp.txt"  # of nbgrader
 
 
 class Claim(NamedTuple):
@@ -40,6 +41,8 @@ class Claim(NamedTuple):
     base: str = ""  # the name without its version
     version: int = 0  # of files with the same base, the highest counts
     owner: str = ""  # the name beside a student's id
+    late: bool | None = None  # where the name says so
+    stamp: Any = None  # where to read when it came in
 
 
 class _Reader(NamedTuple):
@@ -97,9 +100,12 @@ class _Reader(NamedTuple):
             yield Claim(student, name, origin, problem=f"the folder {cleaned(origin)} {error}")
             return
         notebooks = [entry for entry in entries if is_notebook(entry.name)]
+        # nbgrader writes it over a student's own; in a zip it may be of whoever packed that.
+        stamps = [] if isinstance(self.place, Archive) else entries
+        stamp = next((entry.key for entry in stamps if entry.name == TIMESTAMP), None)
         for entry in notebooks:
             exact = entry.name == f"{name}.ipynb"
-            yield Claim(student, name, entry.name, entry.kind, entry.key, exact=exact)
+            yield Claim(student, name, entry.name, entry.kind, entry.key, exact=exact, stamp=stamp)
         if not notebooks:
             got = listed(entry.name for entry in entries) or "an empty folder"
             yield Claim(student, name, origin, problem=(
@@ -174,6 +180,7 @@ class _Reader(NamedTuple):
             base=base,
             version=number,
             owner=named.owner,
+            late=named.late,
         )
 
 

@@ -5,12 +5,14 @@ silently, and nobody's files are read in the place of another's: what is doubtfu
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from course_lib.grading.submissions.archive import Archive
 from course_lib.grading.submissions.claims import claims_in
 from course_lib.grading.submissions.folder import Folder, Unusable
+from course_lib.grading.submissions.lateness import Deadlines, read_time
 from course_lib.grading.submissions.names import cleaned, listed
 from course_lib.grading.submissions.plan import UNKNOWN, Plan, plans
 
@@ -24,12 +26,24 @@ class Found(NamedTuple):
     assignment: str  # a known one, or UNKNOWN
     raw: bytes | None  # what was submitted, None where `problem` says why not
     problem: str
+    late: bool | None = None  # None where nobody knows for certain
+    submitted: datetime | None = None  # in UTC, where it is known
 
 
 class Submissions(Iterator[Found]):
-    """What `collect` returns: each submission is read when it is asked for, and not kept."""
+    """What `collect` returns: each submission is read when it is asked for, and not kept.
+
+    Attributes
+    ----------
+    assignments : frozenset of str
+        Those of the course that somebody handed in.
+    deadlines : Deadlines
+        To be set before reading; without a date only Canvas knows who was late.
+    """
 
     def __init__(self, place: Folder | Archive, planned: list[Plan]):
+        self.assignments = frozenset(plan.assignment for plan in planned) - {UNKNOWN}
+        self.deadlines = Deadlines()
         self._place = place
         self._plans = planned[::-1]
 
@@ -41,14 +55,23 @@ class Submissions(Iterator[Found]):
         """Read the next one."""
         if not self._plans:
             raise StopIteration
-        student, assignment, key, problem = self._plans.pop()
+        student, assignment, key, problem, late, stamp = self._plans.pop()
         raw = None
         if not problem:
             try:
                 raw = self._place.read(key)
             except Unusable as error:
                 problem = str(error)
-        return Found(student, assignment, raw, problem)
+        submitted = self._time(stamp)
+        if late is None:
+            late = self.deadlines.late(student, assignment, submitted)
+        return Found(student, assignment, raw, problem, late, submitted)
+
+    def _time(self, stamp: Any) -> datetime | None:
+        try:
+            return None if stamp is None else read_time(self._place.read(stamp))
+        except Unusable:
+            return None
 
 
 def collect(

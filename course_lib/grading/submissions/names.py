@@ -19,7 +19,7 @@ INVISIBLE = re.compile(
 )
 # canvas-lms, lib/content_zipper.rb: [NAME_][LATE_]USER_FILE_ORIGINAL; NAME holds no _digits_
 CANVAS = re.compile(
-    r"(?:(?P<owner>\w+?)_)??(?:LATE_)?(?P<student>\d+|anon_[0-9A-Za-z]+)_\d+_(?P<original>.+)",
+    r"(?:(?P<owner>\w+?)_)??(?P<late>LATE_)?(?P<student>\d+|anon_[0-9A-Za-z]+)_\d+_(?P<original>.+)",
     re.DOTALL,
 )
 # moodle, mod/assign/classes/downloader.php: no _ in NAME; up to 4.0 a _ ended the folder's name,
@@ -38,6 +38,7 @@ class Named(NamedTuple):
     student: str
     original: str  # the file's name as the student gave it
     owner: str = ""  # the name that Canvas or Moodle puts beside the id
+    late: bool | None = None  # what Canvas says; Moodle says nothing
 
 
 class Title(NamedTuple):
@@ -50,7 +51,12 @@ class Title(NamedTuple):
 def read_canvas(name: str) -> Named | None:
     """Read a file's name in a Canvas download; None if it is no such name."""
     match = CANVAS.fullmatch(name)
-    return match and Named(match["student"], match["original"], match["owner"] or "")
+    if match is None:
+        return None
+    owner = match["owner"] or ""
+    # A name is in small letters and so cannot say LATE; years ago Canvas wrote late.
+    late = None if re.search("(^|_)late$", owner) else bool(match["late"])
+    return Named(match["student"], match["original"], owner, late)
 
 
 def read_moodle(name: str) -> Named | None:

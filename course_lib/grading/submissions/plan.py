@@ -19,6 +19,8 @@ class Plan(NamedTuple):
     assignment: str  # a known one, or UNKNOWN
     key: Any  # where the place finds it, None where `problem` says why it is not read
     problem: str
+    late: bool | None = None  # where Canvas says so
+    stamp: Any = None  # where the place finds when it came in
 
 
 def plans(claims: list[Claim], assignments: Sequence[str]) -> list[Plan]:
@@ -29,15 +31,18 @@ def plans(claims: list[Claim], assignments: Sequence[str]) -> list[Plan]:
         groups[ids[claim.student], claim.assignment or UNKNOWN].append(claim)
     found = []
     for (student, assignment), group in sorted(groups.items(), key=lambda item: item[0]):
-        key, problem = None, doubts.get(group[0].student, "")
+        chosen, problem = None, doubts.get(group[0].student, "")
         if assignment == UNKNOWN:
             problem = _joined([problem, _unknown(group, assignments)])
         else:
             try:
-                key = _chosen(group)
+                chosen = _chosen(group)
             except Unusable as error:
                 problem = _joined([problem, str(error)])
-        found.append(Plan(student, assignment, None if problem else key, problem))
+        if problem or chosen is None:
+            found.append(Plan(student, assignment, None, problem))
+        else:
+            found.append(Plan(student, assignment, chosen.key, "", chosen.late, chosen.stamp))
     return found
 
 
@@ -86,8 +91,8 @@ def _unknown(group: list[Claim], assignments: Sequence[str]) -> str:
     return _joined(reasons)
 
 
-def _chosen(group: list[Claim]) -> object:
-    """Return the key of the one file to read among those of one student and assignment.
+def _chosen(group: list[Claim]) -> Claim:
+    """Return the one file to read among those of one student and assignment.
 
     Raises
     ------
@@ -112,7 +117,7 @@ def _chosen(group: list[Claim]) -> object:
             f"{listed(claim.origin for claim in candidates)}; keep the one that counts"
         )
     require_file_kind(candidates[0].kind)
-    return candidates[0].key
+    return candidates[0]
 
 
 def _joined(reasons: Iterable[str]) -> str:

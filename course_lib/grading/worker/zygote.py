@@ -34,6 +34,9 @@ def main() -> None:
         from . import torch_norms
 
         torch_norms.switch_off()
+        # torch imports it, with all of sympy, at the first gradient: a quarter of a second in each
+        # worker if it is not here already.
+        importlib.import_module("torch.fx.experimental.symbolic_shapes")
     gc.collect()
     gc.freeze()  # what is imported stays shared with the children
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens need no funeral
