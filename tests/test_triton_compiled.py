@@ -1,4 +1,4 @@
-"""What every kernel becomes for two generations of GPUs, compiled without one."""
+"""What every kernel becomes for two generations of GPUs, how often and where, without a GPU."""
 
 from functools import partial
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 from mutants import assert_rejected
 from triton_compiler import Case, captured, compiled
+from triton_launches import apart, devices, variants
 from triton_processes import needs_triton, triton_process
 
 pytestmark = needs_triton
@@ -22,9 +23,9 @@ CASES = [
     Case("rms_norm", (8192, 4096), **HALF),
     Case("add_rms_norm", (8192, 8192), **SINGLE),
     Case("dynamic_tanh", (8192, 4096)),
-    Case("group_norm", (8, 1280, 8, 8), **GROUPS),
+    Case("group_norm", (8, 1280, 10, 12), **GROUPS),  # 8 divides the positions, 16 does not
     Case("group_norm", (8, 320, 64, 64), channels_last=True, **GROUPS),
-    Case("batch_norm", (64, 256, 56, 56), **SINGLE),
+    Case("batch_norm", (64, 256, 14, 14), **SINGLE),  # 4 divides them: 16 bytes of float32
     Case("batch_norm", (64, 2048, 7, 7), channels_last=True),
 ]
 # Without parameters, and with rows that no vector fits: for the newer one.
@@ -36,6 +37,26 @@ PLAIN = [
     Case("batch_norm", (64, 512, 7, 7), **BARE),
 ]
 SHARED_MEMORY = {80: 163 * 1024, 90: 227 * 1024}  # what a program can have, by NVIDIA's guides
+# Twenty shapes each that differ in the number of rows or positions alone, in blocks of one size.
+FEW, MANY = [*range(2056, 4040, 104), 4096], range(8200, 38_000, 1528)  # in one chunk; in 2 to 5
+ODD_TOO = range(8200, 38_000, 1529)  # not by eights: with channels last that makes no difference
+FOUR = {"options": {"num_groups": 4}}
+LAST = {"channels_last": True}
+GROWING = {
+    "batch norm": [Case("batch_norm", (8, 64, 1, s)) for s in FEW],
+    "batch norm, odd channels": [Case("batch_norm", (1, 7, 1, s)) for s in MANY],
+    "batch norm, channels last": [Case("batch_norm", (1, 64, 1, s), **LAST) for s in ODD_TOO],
+    "group norm": [Case("group_norm", (8, 16, 1, s), **FOUR) for s in FEW],
+    "group norm in tiles": [Case("group_norm", (8, 20, 1, s), **FOUR) for s in MANY],
+    "group norm, channels last": [
+        Case("group_norm", (1, 64, 1, s), **FOUR, **LAST) for s in ODD_TOO
+    ],
+    **{
+        f"{layer}, {width}": [Case(layer, (rows, width)) for rows in range(1, 21)]
+        for layer in ("layer_norm", "rms_norm", "add_rms_norm", "dynamic_tanh")
+        for width in (1024, 20_000)
+    },
+}
 PARTIAL = {"sum_rows_kernel", "merge_moments_kernel", "group_means_kernel"}  # read partial results
 SUMS = {"tile_moments_kernel", "tile_sums_kernel", "wide_parameters_kernel"}  # write no tensor
 COPIES = {
@@ -129,10 +150,51 @@ def test_planted_error_is_seen(compile_for, sizes, wrong, claim):
         (Case("add_rms_norm", (4, 20_000)), 4),
         (Case("dynamic_tanh", (64, 1024)), 4),
         (Case("group_norm", (4, 64, 8, 8), **GROUPS), 3),
-        (Case("batch_norm", (4, 64, 8, 8), channels_last=True), 7),
+        (Case("batch_norm", (4, 64, 8, 8), channels_last=True), 6),
     ],
     ids=lambda value: getattr(value, "layer", None),
 )
 def test_torch_compile_captures_a_layer_in_one_graph(process, case, launches):
     calls = process.submit(captured, case).result()
     assert sum("triton_kernel_wrapper" in call for call in calls) == launches
+
+
+@pytest.mark.parametrize("cases", GROWING.values(), ids=GROWING)
+def test_number_of_rows_and_positions_needs_no_new_compilation(process, cases):
+    # dynamic tanh adds up its rows and its alphas by one kernel: of N columns, and of one.
+    twice = {"sum_rows_kernel": 2} if cases[0].layer == "dynamic_tanh" else {}
+    counts = process.submit(variants, cases).result()
+    assert counts == {**dict.fromkeys(counts, 1), **twice}
+
+
+def test_kernels_are_compiled_for_each_unit_of_positions(process):
+    units = [Case("batch_norm", (2, 4, 1, s)) for s in (136, 140, 142, 143)]
+    counts = process.submit(variants, units).result()
+    assert counts["tile_moments_kernel"] == 4
+    assert counts["merge_moments_kernel"] == 1
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("layer_norm", (8, 1024)),
+        Case("layer_norm", (8, 20_000)),
+        Case("rms_norm", (8, 1024)),
+        Case("add_rms_norm", (8, 1024)),
+        Case("dynamic_tanh", (8, 1024)),
+        Case("group_norm", (4, 64, 8, 8), **GROUPS),
+        Case("group_norm", (4, 64, 8, 8), **GROUPS, **LAST),
+        Case("batch_norm", (4, 64, 8, 8)),
+    ],
+    ids=lambda case: f"{case.layer} {case.shape[-1]}",
+)
+def test_kernels_are_launched_where_the_tensors_are(process, case):
+    assert process.submit(devices, case).result() == ({1}, 0)
+
+
+@pytest.mark.parametrize(("layer", "name"), [("dynamic_tanh", "alpha"), ("batch_norm", "momentum")])
+@pytest.mark.parametrize("device", ["cuda:1", "cpu"])
+def test_number_on_another_device_is_refused(process, layer, name, device):
+    # What has several values is compared with x where the shapes are.
+    with pytest.raises(RuntimeError, match=f"expected .* device of x, cuda:0, got .* {device}; "):
+        process.submit(apart, Case(layer, (5, 7)), name, device).result()

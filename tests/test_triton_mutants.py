@@ -95,6 +95,8 @@ ERRORS = [
     ("momentum of the other convention", "channel_moments", "old + momentum * (shift + mean - old)", "shift + mean + momentum * (old - shift - mean)", partial(images, "batch_norm", "contiguous")),
     ("gradient without the mean term", LAYER, "(g - along_ones - x_hat", "(g - x_hat", partial(many_rows, LAYER, fits)),
     ("gradient without the x_hat term", "channel_gradients", "(g - along_ones - x_hat * along_x_hat)", "(g - along_ones)", partial(images, "group_norm", "contiguous")),
+    ("sums that are weighted already", "channel_gradients", "tl.store(dweight_ptr + channel + d, dweight, d < D)", "tl.store(dweight_ptr + channel + d, dweight * weight, d < D)", partial(images, "batch_norm", "contiguous")),
+    ("unit that does not divide the positions", "channel_tiles", "if positions % n == 0", "if positions > n", partial(images, "batch_norm", "contiguous")),
     ("weight after the sums over the group", "group_norm", "tl.sum(dbias * weight, 0", "tl.sum(dbias, 0", groups),
     ("weight of another group", "group_norm", "channel = group % G * D + d", "channel = group % G + d", groups),
     ("eps outside the root", LAYER, "inv_std = tl.rsqrt(" + VARIANCE + " + eps)", "inv_std = 1 / (tl.sqrt(" + VARIANCE + ") + eps)", partial(many_rows, LAYER, fits)),

@@ -48,8 +48,9 @@ class Code:
 class AbsentGPU:
     """Stand in for Triton's driver."""
 
-    def __init__(self, capability: int) -> None:
+    def __init__(self, capability: int, device: int | None = None) -> None:
         self.capability = capability
+        self.device = capability if device is None else device  # kernels are kept by device
 
     def get_current_target(self) -> Any:
         """Say what to compile for."""
@@ -58,8 +59,8 @@ class AbsentGPU:
         return GPUTarget("cuda", self.capability, 32)
 
     def get_current_device(self) -> int:
-        """Return a number of its own for each target, since kernels are kept by device."""
-        return self.capability
+        """Return its number: one of its own for each target, unless another was asked for."""
+        return self.device
 
     def get_current_stream(self, device: int) -> int:
         """Return the only stream."""
@@ -100,14 +101,14 @@ def forward_and_back(case: Case) -> Callable:
     return both
 
 
-def arguments_of(case: Case) -> dict[str, Any]:
-    """Return the arguments of a layer, on the device "meta"."""
+def arguments_of(case: Case, device: str = "meta") -> dict[str, Any]:
+    """Return the arguments of a layer, by default without memory."""
     images = case.layer in ("batch_norm", "group_norm")
     features = case.shape[1:2] if images else case.shape[-1:]
-    x = torch.empty(case.shape, dtype=case.dtype, device="meta")
+    x = torch.empty(case.shape, dtype=case.dtype, device=device)
     if case.channels_last:
         x = x.to(memory_format=torch.channels_last)
-    like = {"dtype": case.parameter_dtype, "device": "meta"}
+    like = {"dtype": case.parameter_dtype, "device": device}
     names = ("weight",) if "rms" in case.layer else ("weight", "bias")
     arguments = {name: torch.empty(features, **like) for name in names if case.parameters}
     if case.layer == "batch_norm":
@@ -128,6 +129,7 @@ def captured(case: Case) -> list[str]:
     from triton.runtime import driver
 
     driver.set_active(AbsentGPU(90))
+    torch._dynamo.reset()  # every case is another call of the same code
     graphs = []
 
     def keep(graph, inputs):

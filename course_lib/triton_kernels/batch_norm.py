@@ -14,7 +14,7 @@ from course_lib.numpy_layers.shapes import (
 from course_lib.triton_kernels.channel_gradients import gradients
 from course_lib.triton_kernels.channel_moments import Statistics, normalize, tile_moments_kernel
 from course_lib.triton_kernels.channel_tiles import channel_tiles, dense
-from course_lib.triton_kernels.inputs import require_kernel_inputs
+from course_lib.triton_kernels.inputs import launches, require_kernel_inputs
 
 
 class BatchNormSaved(NamedTuple):
@@ -36,6 +36,7 @@ class BatchNormGrads(NamedTuple):
     dbias: Tensor | None
 
 
+@launches
 def batch_norm(
     x: Tensor,
     running_mean: Tensor | None,
@@ -62,7 +63,7 @@ def batch_norm(
     require_statistics(x, running_mean, running_var, training=True)
     require_eps(eps)
     require_momentum(momentum)
-    require_kernel_inputs(tile_moments_kernel, x, weight, bias, *running)
+    require_kernel_inputs(tile_moments_kernel, x, weight, bias, *running, momentum)
     x = dense(x)
     weight, bias = (None if value is None else value.contiguous() for value in (weight, bias))
     if x.numel() == 0:  # an empty batch says nothing
@@ -73,6 +74,7 @@ def batch_norm(
     return y, BatchNormSaved(x, weight, bias, *statistics)
 
 
+@launches
 def batch_norm_backward(dy: Tensor, saved: BatchNormSaved) -> BatchNormGrads:
     """Pull `dy`, of the shape of `x`, back through batch norm: dy and x are read twice."""
     x, weight, bias, *statistics = saved

@@ -23,14 +23,14 @@ class Statistics(NamedTuple):
     inv_std: Tensor
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["S"])
 def tile_moments_kernel(
-    x_ptr, mean_ptr, correction_ptr, m2_ptr, C: tl.constexpr, S: tl.constexpr,
-    C_STRIDE: tl.constexpr, S_STRIDE: tl.constexpr, C_BLOCK: tl.constexpr, S_BLOCK: tl.constexpr,
+    x_ptr, mean_ptr, correction_ptr, m2_ptr, S, C: tl.constexpr, CHANNELS_LAST: tl.constexpr,
+    UNIT: tl.constexpr, C_BLOCK: tl.constexpr, S_BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Leave mean, correction and sum of squares of each channel of a tile: (B, chunks, C) each."""
     image, chunk, c, start, tile, mask = tile_at(
-        tl.program_id(0), C, S, C_STRIDE, S_STRIDE, C_BLOCK, S_BLOCK
+        tl.program_id(0), S, C, CHANNELS_LAST, UNIT, C_BLOCK, S_BLOCK
     )
     x = tl.load(x_ptr + start + tile, mask, other=0.0).to(tl.float32)
     count = tl.minimum(S - chunk * S_BLOCK, S_BLOCK)
@@ -41,11 +41,11 @@ def tile_moments_kernel(
     tl.store(m2_ptr + partial, tl.sum(centered * centered, 0, keep_dims=True), c < C)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["R", "S", "chunks"])
 def merge_moments_kernel(
     part_mean_ptr, part_correction_ptr, part_m2_ptr, mean_ptr, correction_ptr, inv_std_ptr,
-    running_mean_ptr, running_var_ptr, momentum, eps, R, chunks,
-    C: tl.constexpr, D: tl.constexpr, S: tl.constexpr, S_BLOCK: tl.constexpr,
+    running_mean_ptr, running_var_ptr, momentum, eps, R, S, chunks,
+    C: tl.constexpr, D: tl.constexpr, S_BLOCK: tl.constexpr,
     ROWS: tl.constexpr, BLOCK: tl.constexpr, MOMENTUM_IN_MEMORY: tl.constexpr,
 ):  # fmt: skip
     """Merge the moments of R tiles by D channels into those of one group; move its memory."""
@@ -87,15 +87,15 @@ def merge_moments_kernel(
         tl.store(running_var_ptr + here, old + momentum * (m2 / (n - 1) - old))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["S"])
 def normalize_kernel(
-    x_ptr, weight_ptr, bias_ptr, mean_ptr, correction_ptr, inv_std_ptr, y_ptr,
-    D: tl.constexpr, PER_IMAGE: tl.constexpr, C: tl.constexpr, S: tl.constexpr,
-    C_STRIDE: tl.constexpr, S_STRIDE: tl.constexpr, C_BLOCK: tl.constexpr, S_BLOCK: tl.constexpr,
+    x_ptr, weight_ptr, bias_ptr, mean_ptr, correction_ptr, inv_std_ptr, y_ptr, S,
+    D: tl.constexpr, PER_IMAGE: tl.constexpr, C: tl.constexpr, CHANNELS_LAST: tl.constexpr,
+    UNIT: tl.constexpr, C_BLOCK: tl.constexpr, S_BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Normalize a tile by the statistics of its channels' groups."""
     program = tl.num_programs(0) - 1 - tl.program_id(0)  # from the end of x
-    image, _, c, start, tile, mask = tile_at(program, C, S, C_STRIDE, S_STRIDE, C_BLOCK, S_BLOCK)
+    image, _, c, start, tile, mask = tile_at(program, S, C, CHANNELS_LAST, UNIT, C_BLOCK, S_BLOCK)
     group = image * PER_IMAGE * (C // D) + c // D  # (1, C_BLOCK)
     mean = tl.load(mean_ptr + group, c < C, other=0.0)
     correction = tl.load(correction_ptr + group, c < C, other=0.0)
@@ -113,17 +113,17 @@ def normalize(
     """Return y and the statistics, of `groups` groups of channels in each image or in all."""
     y, width = torch.empty_like(x), tiles.channels // groups
     like = {"dtype": torch.float32, "device": x.device}
-    parts = torch.empty(3, tiles.images * tiles.chunks, tiles.channels, **like).unbind()
-    tile_moments_kernel[(tiles.programs,)](x, *parts, **tiles.constants)
+    parts = [torch.empty(tiles.images * tiles.chunks, tiles.channels, **like) for _ in range(3)]
+    tile_moments_kernel[(tiles.programs,)](x, *parts, **tiles.options)
     shape = (tiles.images, groups) if per_image else (groups,)
     statistics = Statistics(*(torch.empty(shape, **like) for _ in range(3)))
     rows = tiles.chunks if per_image else tiles.images * tiles.chunks
     merge_moments_kernel[(statistics.mean.numel(),)](
-        *(*parts, *statistics, *running, momentum, eps, rows, tiles.chunks),
-        C=tiles.channels, D=width, S=tiles.positions, S_BLOCK=tiles.position_block,
-        MOMENTUM_IN_MEMORY=isinstance(momentum, Tensor), **merged_parts(rows, width),
+        *(*parts, *statistics, *running, momentum, eps, rows, tiles.positions, tiles.chunks),
+        C=tiles.channels, D=width, S_BLOCK=tiles.position_block,
+        MOMENTUM_IN_MEMORY=isinstance(momentum, Tensor), **merged_parts(width),
     )  # fmt: skip
     normalize_kernel[(tiles.programs,)](
-        *(x, weight, bias, *statistics, y, width, int(per_image)), **tiles.constants
+        *(x, weight, bias, *statistics, y), D=width, PER_IMAGE=int(per_image), **tiles.options
     )
     return y, statistics

@@ -21,8 +21,7 @@ class ChannelTiles(NamedTuple):
     images: int
     channels: int
     positions: int
-    channel_stride: int  # 1 where channels are last in memory
-    position_stride: int  # 1 where they are first
+    channels_last: bool  # in memory
     channel_block: int
     position_block: int
 
@@ -37,13 +36,13 @@ class ChannelTiles(NamedTuple):
         return self.images * self.chunks * triton.cdiv(self.channels, self.channel_block)
 
     @property
-    def constants(self) -> dict[str, int]:
-        """What a launch says beside its arguments."""
+    def options(self) -> dict[str, int]:
+        """What a launch says beside its tensors."""
         return {
-            "C": self.channels,
             "S": self.positions,
-            "C_STRIDE": self.channel_stride,
-            "S_STRIDE": self.position_stride,
+            "C": self.channels,
+            "CHANNELS_LAST": self.channels_last,
+            "UNIT": 1 if self.channels_last else unit(self.positions),
             "C_BLOCK": self.channel_block,
             "S_BLOCK": self.position_block,
             "num_warps": max(1, min(16, self.channel_block * self.position_block // 512)),
@@ -60,10 +59,18 @@ def channel_tiles(x: Tensor, one_image: bool) -> ChannelTiles:
         images, positions = (1, n * s) if one_image else (n, s)
         channel_block = min(power_of_two(c), CHANNELS)
         position_block = min(power_of_two(positions), VALUES // channel_block)
-        return ChannelTiles(images, c, positions, 1, c, channel_block, position_block)
+        return ChannelTiles(images, c, positions, True, channel_block, position_block)
     position_block = min(power_of_two(s), VALUES)
     channel_block = min(power_of_two(c), VALUES // position_block)
-    return ChannelTiles(n, c, s, s, 1, channel_block, position_block)
+    return ChannelTiles(n, c, s, False, channel_block, position_block)
+
+
+def unit(positions: int) -> int:
+    """Return the largest of 8, 4, 2 and 1 that divides their number: 8 halves are 16 bytes.
+
+    A kernel is compiled for each unit, and not for each number of positions.
+    """
+    return next(n for n in (8, 4, 2, 1) if positions % n == 0)
 
 
 def is_channels_last(x: Tensor) -> bool:
@@ -78,18 +85,21 @@ def dense(x: Tensor, like: Tensor | None = None) -> Tensor:
     return x.contiguous()
 
 
-def merged_parts(rows: int, width: int) -> dict[str, int]:
-    """Return the tile of a kernel that merges the results of `rows` tiles by `width` channels."""
+def merged_parts(width: int) -> dict[str, int]:
+    """Return the tile of a kernel that merges the results of tiles by `width` channels."""
     block = power_of_two(width)
-    return {"ROWS": min(power_of_two(rows), max(1, PARTS // block)), "BLOCK": block}
+    return {"ROWS": max(1, PARTS // block), "BLOCK": block}
 
 
 @triton.jit
 def tile_at(
-    program, C: tl.constexpr, S: tl.constexpr, C_STRIDE: tl.constexpr, S_STRIDE: tl.constexpr,
+    program, S, C: tl.constexpr, CHANNELS_LAST: tl.constexpr, UNIT: tl.constexpr,
     C_BLOCK: tl.constexpr, S_BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Return image, chunk, channels (1, C_BLOCK), and the offsets and mask (S_BLOCK, C_BLOCK)."""
+    S = S // UNIT * UNIT  # the same, and now the compiler knows what divides it
+    c_stride = 1 if CHANNELS_LAST else S
+    s_stride = C if CHANNELS_LAST else 1
     chunks = tl.cdiv(S, S_BLOCK)
     c_first = program % tl.cdiv(C, C_BLOCK) * C_BLOCK
     chunk = program // tl.cdiv(C, C_BLOCK) % chunks
@@ -97,7 +107,7 @@ def tile_at(
     c = tl.arange(0, C_BLOCK)[None, :]
     s = tl.arange(0, S_BLOCK)[:, None]
     # 64 bits up to the tile, since a tensor may have more than 2^31 values; 32 bits inside it.
-    start = image.to(tl.int64) * C * S + c_first.to(tl.int64) * C_STRIDE
-    start += chunk.to(tl.int64) * S_BLOCK * S_STRIDE
+    start = image.to(tl.int64) * C * S + c_first.to(tl.int64) * c_stride
+    start += chunk.to(tl.int64) * S_BLOCK * s_stride
     mask = (c_first + c < C) & (chunk * S_BLOCK + s < S)
-    return image, chunk, c_first + c, start, s * S_STRIDE + c * C_STRIDE, mask
+    return image, chunk, c_first + c, start, s * s_stride + c * c_stride, mask

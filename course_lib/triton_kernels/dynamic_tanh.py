@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 
 from course_lib.numpy_layers.dynamic_tanh import require_affine, require_one_value
-from course_lib.triton_kernels.inputs import require_kernel_inputs
+from course_lib.triton_kernels.inputs import launches, require_kernel_inputs
 from course_lib.triton_kernels.reductions import load_or, partial_rows, sum_rows
 from course_lib.triton_kernels.tiles import column_tile
 
@@ -43,7 +43,7 @@ def tanh(z):
     return tl.where(tl.abs(z) < 1.0, near, tl.where(z < 0, -far, far))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["M"])
 def dynamic_tanh_kernel(
     x_ptr, alpha_ptr, weight_ptr, bias_ptr, y_ptr, M, N,
     ROWS: tl.constexpr, BLOCK: tl.constexpr,
@@ -59,7 +59,7 @@ def dynamic_tanh_kernel(
     tl.store(y_ptr + row * N + columns, t * weight + bias, mask)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["M"])
 def dynamic_tanh_backward_kernel(
     dy_ptr, x_ptr, alpha_ptr, weight_ptr, dx_ptr, dalpha_ptr, dweight_ptr, dbias_ptr, M, N,
     ROWS: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr,
@@ -94,6 +94,7 @@ def dynamic_tanh_backward_kernel(
         tl.store(dbias_ptr + partial, tl.sum(dbias, 0, keep_dims=True), columns < N)
 
 
+@launches
 def dynamic_tanh(
     x: Tensor, alpha: Tensor, weight: Tensor | None = None, bias: Tensor | None = None
 ) -> tuple[Tensor, DynamicTanhSaved]:
@@ -123,6 +124,7 @@ def dynamic_tanh(
     return y, DynamicTanhSaved(x, alpha, weight, bias)
 
 
+@launches
 def dynamic_tanh_backward(dy: Tensor, saved: DynamicTanhSaved) -> DynamicTanhGrads:
     """Pull `dy`, of the shape of `x`, back through the squashing: dy and x are read once."""
     x, alpha, weight, bias = saved

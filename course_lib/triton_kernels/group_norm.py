@@ -12,8 +12,8 @@ from course_lib.numpy_layers.group_norm import require_groups
 from course_lib.numpy_layers.shapes import require_eps
 from course_lib.triton_kernels.channel_gradients import gradients
 from course_lib.triton_kernels.channel_moments import Statistics, normalize
-from course_lib.triton_kernels.channel_tiles import channel_tiles, dense, is_channels_last
-from course_lib.triton_kernels.inputs import require_kernel_inputs
+from course_lib.triton_kernels.channel_tiles import channel_tiles, dense, is_channels_last, unit
+from course_lib.triton_kernels.inputs import launches, require_kernel_inputs
 from course_lib.triton_kernels.reductions import corrected_moments, load_or, sum_rows
 from course_lib.triton_kernels.tiles import fits_forward, power_of_two
 
@@ -37,12 +37,13 @@ class GroupNormGrads(NamedTuple):
     dbias: Tensor | None
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["S"])
 def group_norm_kernel(
-    x_ptr, weight_ptr, bias_ptr, y_ptr, mean_ptr, correction_ptr, inv_std_ptr, eps, G,
-    D: tl.constexpr, S: tl.constexpr, D_BLOCK: tl.constexpr, S_BLOCK: tl.constexpr,
+    x_ptr, weight_ptr, bias_ptr, y_ptr, mean_ptr, correction_ptr, inv_std_ptr, eps, G, S,
+    D: tl.constexpr, UNIT: tl.constexpr, D_BLOCK: tl.constexpr, S_BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Normalize one group of x (N, G, D, S): D channels by S positions, contiguous in memory."""
+    S = S // UNIT * UNIT  # the same, and now the compiler knows what divides it
     group = tl.program_id(0)  # of N * G
     d, s = tl.arange(0, D_BLOCK)[:, None], tl.arange(0, S_BLOCK)[None, :]
     mask = (d < D) & (s < S)  # (D_BLOCK, S_BLOCK)
@@ -60,12 +61,14 @@ def group_norm_kernel(
     tl.store(inv_std_ptr + here, inv_std)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["S"])
 def group_norm_backward_kernel(
     dy_ptr, x_ptr, weight_ptr, mean_ptr, correction_ptr, inv_std_ptr, dx_ptr, dweight_ptr,
-    dbias_ptr, G, D: tl.constexpr, S: tl.constexpr, D_BLOCK: tl.constexpr, S_BLOCK: tl.constexpr,
+    dbias_ptr, G, S,
+    D: tl.constexpr, UNIT: tl.constexpr, D_BLOCK: tl.constexpr, S_BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Pull dy back through one group; leave its example's part of dweight and dbias, (N, C)."""
+    S = S // UNIT * UNIT
     group = tl.program_id(0)  # of N * G
     d, s = tl.arange(0, D_BLOCK)[:, None], tl.arange(0, S_BLOCK)[None, :]
     mask = (d < D) & (s < S)  # (D_BLOCK, S_BLOCK)
@@ -86,6 +89,7 @@ def group_norm_backward_kernel(
     tl.store(dbias_ptr + group * D + d, dbias, d < D)
 
 
+@launches
 def group_norm(
     x: Tensor,
     num_groups: int,
@@ -121,6 +125,7 @@ def group_norm(
     return y, GroupNormSaved(x, weight, bias, *statistics)
 
 
+@launches
 def group_norm_backward(dy: Tensor, saved: GroupNormSaved) -> GroupNormGrads:
     """Pull `dy`, of the shape of `x`, back through group norm: read once where a group fits."""
     x, weight, bias, *statistics = saved
@@ -130,7 +135,7 @@ def group_norm_backward(dy: Tensor, saved: GroupNormSaved) -> GroupNormGrads:
         values = gradients(dy, x, weight, bias, Statistics(*statistics), tiles, True)
         return GroupNormGrads(*values)
     dx = torch.empty_like(x)
-    parts = torch.empty(2, *x.shape[:2], dtype=torch.float32, device=x.device).unbind()
+    parts = [torch.empty(x.shape[:2], dtype=torch.float32, device=x.device) for _ in range(2)]
     if x.numel():
         group_norm_backward_kernel[(saved.mean.numel(),)](
             *(dy, x, weight, *statistics, dx, *parts, num_groups), **_group_tile(x, num_groups)
@@ -147,10 +152,11 @@ def _in_tiles(x: Tensor, num_groups: int) -> bool:
 
 
 def _group_tile(x: Tensor, num_groups: int) -> dict[str, int]:
-    """Return the constants of a launch of one program a group."""
+    """Return what a launch of one program a group says beside its tensors."""
     width, positions = x.shape[1] // num_groups, math.prod(x.shape[2:])
     blocks = power_of_two(width), power_of_two(positions)
     warps = max(1, min(16, math.prod(blocks) // 512))
     return {
-        "D": width, "S": positions, "D_BLOCK": blocks[0], "S_BLOCK": blocks[1], "num_warps": warps,
+        "S": positions, "D": width, "UNIT": unit(positions),
+        "D_BLOCK": blocks[0], "S_BLOCK": blocks[1], "num_warps": warps,
     }  # fmt: skip

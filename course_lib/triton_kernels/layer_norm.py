@@ -10,7 +10,7 @@ import triton.language as tl
 from torch import Tensor
 
 from course_lib.numpy_layers.shapes import require_eps, require_trailing
-from course_lib.triton_kernels.inputs import require_kernel_inputs
+from course_lib.triton_kernels.inputs import launches, require_kernel_inputs
 from course_lib.triton_kernels.reductions import (
     corrected_moments,
     load_or,
@@ -46,7 +46,7 @@ class LayerNormGrads(NamedTuple):
     dbias: Tensor | None
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["M"])
 def layer_norm_kernel(
     x_ptr, weight_ptr, bias_ptr, y_ptr, mean_ptr, correction_ptr, inv_std_ptr, M, eps,
     N: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr,
@@ -71,7 +71,7 @@ def layer_norm_kernel(
         tl.store(inv_std_ptr + row, inv_std, row < M)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["M"])
 def layer_norm_backward_kernel(
     dy_ptr, x_ptr, weight_ptr, mean_ptr, correction_ptr, inv_std_ptr, dx_ptr, dweight_ptr,
     dbias_ptr, M, N: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr,
@@ -108,6 +108,7 @@ def layer_norm_backward_kernel(
         tl.store(dbias_ptr + partial, tl.sum(dbias, 0, keep_dims=True), columns < N)
 
 
+@launches
 def layer_norm(
     x: Tensor,
     normalized_shape: Sequence[int],
@@ -130,7 +131,7 @@ def layer_norm(
     TypeError, ValueError
         As `course_lib.numpy_layers.layer_norm`, and a TypeError for float64.
     RuntimeError
-        For tensors on the CPU, unless Triton's interpreter runs the kernels.
+        For tensors on several devices, or on the CPU unless Triton's interpreter runs the kernels.
     """
     shape = tuple(normalized_shape)
     require_trailing(x, shape, {"weight": weight, "bias": bias}, "layer_norm")
@@ -153,6 +154,7 @@ def layer_norm(
     return y, LayerNormSaved(x, weight, bias, mean, correction, inv_std)
 
 
+@launches
 def layer_norm_backward(dy: Tensor, saved: LayerNormSaved) -> LayerNormGrads:
     """Pull `dy`, of the shape of `x`, back through layer norm: dy and x are read once.
 

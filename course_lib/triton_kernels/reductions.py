@@ -27,7 +27,7 @@ def load_or(pointer, offsets, mask, absent):
         return tl.load(pointer + offsets, mask, other=0.0).to(tl.float32)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["P"])
 def sum_rows_kernel(
     first_ptr, second_ptr, first_sum_ptr, second_sum_ptr, P, N,
     ROWS: tl.constexpr, BLOCK: tl.constexpr,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from course_lib.numpy_layers.rms_norm import require_sum
 from course_lib.numpy_layers.shapes import require_eps, require_trailing
-from course_lib.triton_kernels.inputs import require_kernel_inputs
+from course_lib.triton_kernels.inputs import launches, require_kernel_inputs
 from course_lib.triton_kernels.reductions import load_or, partial_rows, sum_rows
 from course_lib.triton_kernels.tiles import (
     backward_tile,
@@ -38,7 +38,7 @@ class RMSNormGrads(NamedTuple):
     dweight: Tensor | None
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["M"])
 def rms_norm_kernel(
     x_ptr, residual_ptr, weight_ptr, sum_ptr, y_ptr, inv_rms_ptr, M, eps,
     N: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr,
@@ -65,7 +65,7 @@ def rms_norm_kernel(
         tl.store(inv_rms_ptr + row, inv_rms, row < M)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["M"])
 def rms_norm_backward_kernel(
     dy_ptr, x_ptr, weight_ptr, inv_rms_ptr, dsum_ptr, dx_ptr, dweight_ptr, M,
     N: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr,
@@ -127,6 +127,7 @@ def add_rms_norm(
     return _normalize(x, residual, require_sum(x, residual, weight), weight, eps)
 
 
+@launches
 def _normalize(
     x: Tensor, residual: Tensor | None, shape: tuple[int, ...], weight: Tensor | None,
     eps: float | None,
@@ -166,6 +167,7 @@ def rms_norm_backward(dy: Tensor, saved: RMSNormSaved) -> RMSNormGrads:
     return add_rms_norm_backward(dy, None, saved)
 
 
+@launches
 def add_rms_norm_backward(dy: Tensor, dsum: Tensor | None, saved: RMSNormSaved) -> RMSNormGrads:
     """Pull `dy` and the gradient of the sum, or None, back; `dx` is the residual's gradient too."""
     x, weight, inv_rms = saved

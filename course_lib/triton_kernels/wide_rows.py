@@ -92,7 +92,7 @@ def wide_backward_kernel(
         tl.store(dx_ptr + start + first + chunk, dx, mask)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["M"])
 def wide_parameters_kernel(
     dy_ptr, x_ptr, mean_ptr, correction_ptr, inv_std_ptr, dweight_ptr, dbias_ptr, M,
     N: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr,
