@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 FOLDERS = (".ci", "book", "course_lib", "exercises", "solutions", "tests", "tools")
-LAYERS = ("numpy_layers", "triton_kernels", "torch_layers")  # each may import those before it
+LAYERS = ("numpy_layers", "triton_kernels", "numba_kernels", "torch_layers")  # in their order
 ABOVE = ("numpy_fast", "lab", "grading", "explore", "bench")  # no layer may import these
 ON_NUMPY = ("numpy_layers", "numpy_fast", "numpy_network")
 NUMPY_ALONE = {"numpy", *sys.stdlib_module_names}
@@ -90,7 +90,7 @@ def missing_twins(root: Path) -> list[str]:
 
 
 def wrong_imports(root: Path) -> list[str]:
-    """Imports that run against numpy_layers ← triton_kernels ← torch_layers ← lab, grading.
+    """Imports that run against numpy_layers ← kernels ← torch_layers ← lab, grading.
 
     The fast NumPy layers and the NumPy network stand on the NumPy layers alone.
     """
@@ -122,7 +122,8 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
 def borrowed_norms(root: Path) -> list[str]:
     """Places where a torch layer or a kernel uses torch's own norm instead of its formula."""
     found = []
-    for path in files(root, ".py", "course_lib/torch_layers", "course_lib/triton_kernels"):
+    folders = (f"course_lib/{layer}" for layer in LAYERS)
+    for path in files(root, ".py", *folders):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = []
             if isinstance(node, ast.Attribute):

@@ -1,25 +1,22 @@
-"""Planted errors in the fast NumPy layers and in the written passes: each is seen by a claim."""
+"""Planted errors in the fast NumPy layers, in loops and in their use: each is seen by a claim."""
 
 # ruff: noqa: E501 (one error a line: a table)
 
 from functools import partial
 
 import numpy as np
+import test_numba_kernels as loops
 import test_numpy_fast as arrays
 import test_torch_fast as tensors
 import test_torch_fast_modes as modes
 import torch
 from mutants import assert_seen, planted
 
+from course_lib import torch_layers
+
 small_tensors_are_fused = tensors.small_tensors_are_fused
-MOMENTS, BLOCKS = "numpy_fast.moments", "torch_layers.blockwise.blocks"
-LAYER, RMS, BATCH, GROUPS, FUSED = (
-    f"torch_layers.{file}"
-    for file in (
-        "blockwise.layer_norm", "blockwise.rms_norm", "blockwise.batch_norm", "blockwise.groups",
-        "fused",
-    )
-)  # fmt: skip
+MOMENTS, FUSED = "numpy_fast.moments", "torch_layers.fused"
+ROWS, GROUPS, COLUMNS = (f"numba_kernels.{kind}_loops" for kind in ("row", "group", "column"))
 
 
 def same(norm, mean=0.7, shape=arrays.LARGE):
@@ -43,13 +40,28 @@ def torchs(norm, mean=1.0):
     return partial(tensors.test_results_are_torchs, norm, mean, True)
 
 
-def twin_far():
-    leaves = tensors.draw("layer_norm", torch.float32, 1e6)
-    exact = tensors.outcome(
-        "layer_norm", [v.detach().double().requires_grad_() for v in leaves], tensors.F
-    )
-    for got, wanted in zip(tensors.outcome("layer_norm", leaves), exact, strict=True):
+def tensors_far(norm):
+    """Check a norm at a mean of a million spreads, against torch's own in float64."""
+    leaves = tensors.draw(norm, torch.float32, 1e6)
+    exact = [v.detach().double().requires_grad_() for v in leaves]
+    pairs = zip(tensors.outcome(norm, leaves), tensors.outcome(norm, exact, tensors.F), strict=True)
+    for got, wanted in pairs:
         assert (got - wanted).abs().max() <= 1e-6 * wanted.abs().max()
+
+
+twin_far, batch_far, last_far = (
+    partial(tensors_far, norm) for norm in ("layer_norm", "batch_norm", "batch_norm, channels last")
+)
+many = loops.test_sums_over_many_rows_are_torchs
+long = partial(loops.test_sums_over_many_positions_are_torchs, torch.contiguous_format)
+
+
+def added():
+    """Check the fused addition against torch's own operations."""
+    x, residual = loops.draw(9, 40), loops.draw(9, 40, seed=1)
+    got = torch_layers.add_rms_norm(x, residual, None, 0.1)
+    wanted = tensors.F.rms_norm(x + residual, (40,), eps=0.1), x + residual
+    torch.testing.assert_close(got, wanted, **tensors.FLOAT64)
 
 
 second = partial(tensors.test_first_and_second_derivatives_are_right, "layer_norm", True)
@@ -74,15 +86,26 @@ ERRORS = [
     ("buffers left short", "numpy_fast.rms_norm", "with np.errstate():\n        shorten_buffers(rows)\n        for block in blocks(rows, ROW_BYTES):\n            part", "if True:\n        shorten_buffers(rows)\n        for block in blocks(rows, ROW_BYTES):\n            part", settings),
     ("weights of all channels shifted", "numpy_fast.batch_norm", "np.repeat(scale, s)", "np.tile(scale, s)", batch),
     ("mean of the sum not removed", "numpy_fast.layer_norm", "dweight -= (rest * own.inv_std) @ g", "pass", layer),
-    ("one-pass variance", BLOCKS, ".max() > 1)", ".max() > torch.inf)", twin_far),
-    ("rows of other blocks", BLOCKS, "slice(start, start + step)", "slice(start, start + step - 1)", torchs("layer_norm")),
-    ("eps outside the root", BLOCKS, "add_(eps).rsqrt_()", "sqrt_().add_(eps).reciprocal_()", torchs("group_norm")),
-    ("mean of the sum not removed", LAYER, "alpha=-1)\n        dbias", "alpha=0)\n        dbias", torchs("layer_norm")),
-    ("gradient without the mean term", LAYER, "part -= along_ones / count - rest * along_x", "part += rest * along_x", torchs("layer_norm")),
-    ("gradient without the x_hat term", RMS, "addcmul_(values, along_x, value=-1)", "addcmul_(values, along_x, value=0)", torchs("rms_norm")),
-    ("weight gradient not divided by the root", RMS, "dweight.addmv_(part.T, inv[:, 0])", "dweight.addmv_(part.T, inv[:, 0] * 0 + 1)", torchs("rms_norm")),
-    ("weight after the sums", GROUPS, "along_ones = (scale * sums)", "along_ones = (inv_std * sums)", torchs("group_norm")),
-    ("biased variance remembered", BATCH, "var * (m / (m - 1))", "var", memory),
+    ("digits of the mean forgotten", ROWS, "c = dtype(total / d - m)", "c = dtype(0 * total)", twin_far),
+    ("arithmetic in any order", ROWS, "from course_lib.numba_kernels.compiled import compiled, plus, plus_square", "import numba\n\nfrom course_lib.numba_kernels.compiled import plus, plus_square\n\ncompiled = numba.njit(fastmath=True)", twin_far),
+    ("eps outside the root", ROWS, "s = dtype(1 / math.sqrt(square / d + eps))\n        for j in range(d):\n            out[j] = ((row", "s = dtype(1 / (math.sqrt(square / d) + eps))\n        for j in range(d):\n            out[j] = ((row", torchs("layer_norm")),
+    ("gradient without the mean term", ROWS, "- along_ones - x_hat", "- x_hat", torchs("layer_norm")),
+    ("gradient without the x_hat term", ROWS, "row[j] * along_x)", "0 * along_x)", torchs("rms_norm")),
+    ("weight gradient not divided by the root", ROWS, "part[j] += g[j] * (row[j] * s)", "part[j] += g[j] * row[j]", torchs("rms_norm")),
+    ("rows added to the sum twice", ROWS, "part[:] = 0", "part[:1] = 0", many),
+    ("rows added to the sum twice", ROWS, "part_weight[:], part_bias[:] = 0, 0", "part_weight[:] = 0", many),
+    ("square of x without the residual", ROWS, "plus_square(square, row[j] + other[j])", "plus_square(square, row[j])", added),
+    ("one run too few", GROUPS, "group + values // length * step", "group + (values // length - 1) * step", torchs("batch_norm")),
+    ("digits of the mean forgotten", GROUPS, "rest = dtype(total / values - m)", "rest = dtype(0 * total)", batch_far),
+    ("weight after the sums", GROUPS, "along += weight[r % c] * dweight[r]", "along += dweight[r]", torchs("group_norm")),
+    ("weight of another channel", GROUPS, "inverse * weight[r % c], bias[r % c]", "inverse * weight[0], bias[r % c]", torchs("batch_norm")),
+    ("only the last piece of a row", GROUPS, "along += part_along", "along = part_along", long),
+    ("rows added to the sum twice", COLUMNS, "part[:] = 0", "part[:1] = 0", torchs("batch_norm, channels last")),
+    ("origin left out of the mean", "numba_kernels.columns", "origin + total[0] / values.shape[1]", "total[0] / values.shape[1]", torchs("group_norm, channels last")),
+    ("digits of the mean forgotten", "numba_kernels.columns", "correction = (exact - mean).astype(dtype)", "correction = (0 * exact).astype(dtype)", last_far),
+    ("weight after the sums", "numba_kernels.columns", "_of_groups(each * gain, groups)", "_of_groups(each, groups)", torchs("group_norm, channels last")),
+    ("last row left out", "numba_kernels.threads", "rows * (i + 1) // threads)", "rows * (i + 1) // threads - 1)", torchs("layer_norm")),
+    ("biased variance remembered", "numba_kernels.batch_norm", "var * (m / (m - 1))", "var", memory),
     ("second derivative through the passes", FUSED, "if torch.is_grad_enabled() or not is_plain_eager(gradients):", "if not is_plain_eager(gradients):", second),
     ("x kept past autograd", FUSED, "ctx.save_for_backward(*tensors, *saved)", "ctx.save_for_backward(*(t if t is None else t.detach().clone() for t in (*tensors, *saved)))", changed),
 ]  # fmt: skip

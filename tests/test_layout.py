@@ -27,7 +27,7 @@ def notebook(source="x = 1", *, outputs=(), solution=False, folded=False) -> str
     return json.dumps({"cells": [cell | {"outputs": list(outputs), "execution_count": None}]})
 
 
-NUMPY, TRITON, TORCH = (f"course_lib/{layer}/b.py" for layer in layout.LAYERS)
+NUMPY, TRITON, NUMBA, TORCH = (f"course_lib/{layer}/b.py" for layer in layout.LAYERS)
 FAST = "course_lib/numpy_fast/b.py"
 HOUSE = {
     "_toc.yml": "root: book/intro\nparts:\n- chapters:\n"
@@ -70,12 +70,14 @@ FAULTS = [
     (layout.wrong_imports, FAST, "import torch", "b.py:1 imports torch"),
     (layout.wrong_imports, FAST, "from course_lib import torch_layers", "torch_layers"),
     (layout.wrong_imports, TRITON, "from course_lib import torch_layers", "torch_layers"),
+    (layout.wrong_imports, NUMBA, "from course_lib import torch_layers", "torch_layers"),
     (layout.wrong_imports, TORCH, "from course_lib.bench import harness", "bench"),
     (layout.wrong_imports, TORCH, "from course_lib.lab import data", "lab"),
     (layout.wrong_imports, TORCH, "import course_lib.grading.check", "gr"),
     (layout.wrong_imports, TRITON, "from course_lib import explore", "ex"),
     (layout.borrowed_norms, TORCH, "x = nn.LayerNorm", "torch's LayerNorm"),
     (layout.borrowed_norms, TRITON, "F.rms_norm(x)", "rms_norm"),
+    (layout.borrowed_norms, NUMBA, "F.layer_norm(x)", "layer_norm"),
     (layout.borrowed_norms, TORCH, "F.batch_norm(x)", "batch_norm"),
     (layout.borrowed_norms, TORCH, "torch.nn.BatchNorm2d", "BatchNorm2d"),
     (layout.borrowed_norms, TORCH, "torch.native_layer_norm", "native"),

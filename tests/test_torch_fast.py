@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from course_lib import torch_layers
-from course_lib.torch_layers.blockwise import blocks
+from course_lib.numba_kernels import threads
 
 L, fusing = torch_layers, import_module("course_lib.torch_layers.fused")
 # Calls with x, weight and bias; the shape of x and that of the parameters.
@@ -22,6 +22,15 @@ NORMS = {
     "batch_norm": (
         lambda f, x, w, b: f.batch_norm(x, None, None, w, b, True, 0.1, 0.1), (3, 6, 4, 5), (6,),
     ),
+    "batch_norm of a matrix": (
+        lambda f, x, w, b: f.batch_norm(x, None, None, w, b, True, 0.1, 0.1), (70, 18), (18,),
+    ),
+    "group_norm, channels last": (
+        lambda f, x, w, b: f.group_norm(x, 2, w, b, 0.1), (3, 16, 6, 7), (16,),
+    ),
+    "batch_norm, channels last": (
+        lambda f, x, w, b: f.batch_norm(x, None, None, w, b, True, 0.1, 0.1), (3, 16, 6, 7), (16,),
+    ),
 }  # fmt: skip
 all_norms = pytest.mark.parametrize("norm", NORMS)
 FLOAT64 = {"rtol": 1e-11, "atol": 1e-11}  # 16 digits, few operations
@@ -29,9 +38,10 @@ FLOAT64 = {"rtol": 1e-11, "atol": 1e-11}  # 16 digits, few operations
 
 @pytest.fixture(autouse=True)
 def small_tensors_are_fused(monkeypatch):
-    """Let the passes take small tensors too, in several blocks."""
+    """Let the passes take small tensors too, on three threads."""
     monkeypatch.setattr(fusing, "SMALLEST", 1)
-    monkeypatch.setattr(blocks, "BLOCK", 50)
+    monkeypatch.setattr(threads, "LEAST", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
 
 
 @pytest.fixture
@@ -53,11 +63,15 @@ def draw(norm, dtype=torch.float64, mean=1.0, wanted=(True, True, True), affine=
     shapes = (shape, parameters, parameters)
     values = [torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes]
     values[0] = mean + 2 * values[0]
+    if norm.endswith("last"):
+        values[0] = values[0].contiguous(memory_format=torch.channels_last)
     leaves = [v.to(dtype).requires_grad_(w) for v, w in zip(values, wanted, strict=True)]
     return leaves if affine else [leaves[0], None, None]
 
 
 def call(norm, leaves, functions=L):
+    if functions is F:  # its group norm crashes on channels last where x needs no gradient
+        leaves = [leaves[0].contiguous(), *leaves[1:]]
     return NORMS[norm][0](functions, *leaves)
 
 

@@ -110,9 +110,9 @@ IMPLEMENTATIONS = (
     Implementation("fast NumPy", _numpy("numpy_fast"), "numpy", CPU),
     Implementation("staged NumPy", _staged, "numpy", CPU),
     Implementation("our torch", _our_torch, "autograd", EVERYWHERE),
-    Implementation("our Triton", peers.our_triton, "tensors", GPU),
+    Implementation("our numba", peers.our_kernels("numba_kernels"), "tensors", CPU),
+    Implementation("our Triton", peers.our_kernels("triton_kernels"), "tensors", GPU),
     Implementation("torch", _torch, "autograd", EVERYWHERE),
     Implementation("torch.compile", peers.compiled, "autograd", EVERYWHERE),
-    Implementation("numba", peers.numba, "numpy", CPU),
     Implementation("Liger-Kernel", peers.liger, "autograd", GPU),
 )

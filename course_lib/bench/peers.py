@@ -1,7 +1,8 @@
-"""Peers that may be missing: compilers, kernels of others, and our own kernels on a GPU."""
+"""Who may be missing: compilers, kernels of others, and our own kernels."""
 
 import importlib
 import shutil
+from collections.abc import Callable
 
 import torch
 
@@ -22,18 +23,6 @@ def compiled(case: Case) -> Operation:
     options = {"cpp.dynamic_threads": True}
     function = getattr(expressions, case.op)
     return differentiated(torch.compile(function, dynamic=False, options=options))
-
-
-def numba(case: Case) -> Operation:
-    """Compile loops over rows."""
-    _require("numba")
-    if case.op not in ("layer_norm", "rms_norm", "add_rms_norm"):
-        raise CannotRun(f"no loops for numba are written for {case.op}")
-    if case.dtype == "float16":
-        raise CannotRun("numba has no float16 on a CPU")
-    loops = importlib.import_module("course_lib.bench.loops")
-    name = case.op.removeprefix("add_")
-    return paired(case.op, getattr(loops, name), getattr(loops, f"{name}_backward"))
 
 
 def liger(case: Case) -> Operation:
@@ -61,20 +50,28 @@ def liger(case: Case) -> Operation:
     return differentiated(function)
 
 
-def our_triton(case: Case) -> Operation:
+def our_kernels(package: str) -> Callable[[Case], Operation]:
     """Call our kernels as they are, without autograd around them."""
-    _require("triton")
-    file = case.op.removeprefix("add_")
-    kernels = importlib.import_module(f"course_lib.triton_kernels.{file}")
-    if case.op == "add_rms_norm":
-        return fused_add(kernels.add_rms_norm, kernels.add_rms_norm_backward)
-    layer = getattr(kernels, case.op)
-    if case.op == "batch_norm":  # the kernel is for training only and takes no flag that says so
 
-        def layer(x, mean, var, weight, bias, training, momentum, eps):
-            return kernels.batch_norm(x, mean, var, weight, bias, momentum, eps)
+    def load(case: Case) -> Operation:
+        _require(package.removesuffix("_kernels"))
+        try:
+            kernels = importlib.import_module(
+                f"course_lib.{package}.{case.op.removeprefix('add_')}"
+            )
+        except ModuleNotFoundError as error:
+            raise CannotRun(f"{package} has no {case.op}") from error
+        if case.op == "add_rms_norm":
+            return fused_add(kernels.add_rms_norm, kernels.add_rms_norm_backward)
+        layer = getattr(kernels, case.op)
+        if case.op == "batch_norm":  # the kernel is for training only and takes no flag for it
 
-    return paired(case.op, layer, getattr(kernels, f"{case.op}_backward"))
+            def layer(x, mean, var, weight, bias, training, momentum, eps):
+                return kernels.batch_norm(x, mean, var, weight, bias, momentum, eps)
+
+        return paired(case.op, layer, getattr(kernels, f"{case.op}_backward"))
+
+    return load
 
 
 def _require(package: str) -> None:

@@ -2,14 +2,13 @@
 
 Autograd keeps every intermediate result of the plain operations and reads it again. Where nothing
 but plain eager mode is going on, a layer hands its tensors to `fused` instead: on a CPU its passes
-work block by block in the cache, on a GPU they are the kernels of
+are the compiled loops of `course_lib.numba_kernels`, on a GPU the kernels of
 `course_lib.triton_kernels`. Under torch.compile, torch.func, forward AD and tracing, for tensors of
 other kinds and in a second derivative the layer's plain operations run.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -22,8 +21,9 @@ from torch.autograd import forward_ad
 FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 DENSE = torch._C.DispatchKey.Dense
 SMALLEST = 2**16  # values; below, all that the plain operations make stays in the cache too
-SHORTEST = 16  # positions; a block adds and multiplies along them
-IN_ROWS, IN_GROUPS = ("layer_norm", "rms_norm"), ("group_norm", "batch_norm")  # what has blocks
+SHORTEST = 16  # positions, or channels where these are last; a loop works along them
+IN_ROWS = ("layer_norm", "rms_norm", "add_rms_norm")
+IN_GROUPS = ("group_norm", "batch_norm")
 
 
 class Passes(NamedTuple):
@@ -43,7 +43,7 @@ def passes_of(name: str, eps: float, x: Tensor, *others: Tensor | None) -> Passe
     Parameters
     ----------
     name : str
-        Of the function, in a file of `blockwise` or of `triton_kernels`.
+        Of the function, in a file of `numba_kernels` or of `triton_kernels`.
     eps : float
         Drop-ins take what torch's take; the kernels do not.
     x, *others : tensors, or None
@@ -52,11 +52,9 @@ def passes_of(name: str, eps: float, x: Tensor, *others: Tensor | None) -> Passe
     tensors = [x, *(value for value in others if value is not None)]
     if not is_plain_eager(tensors) or not 0 <= eps < math.inf or x.numel() == 0:
         return None
-    if _on_gpu(x):
-        file = f"triton_kernels.{name.removeprefix('add_')}" if _kernels_take(name, tensors) else ""
-    else:
-        file = f"torch_layers.blockwise.{name}" if _blocks_take(name, tensors) else ""
-    if not file or not (module := _imported(file)):
+    package = "triton_kernels" if _on_gpu(x) else "numba_kernels"
+    take = _kernels_take if _on_gpu(x) else _loops_take
+    if not take(name, tensors) or not (module := _imported(package, name.removeprefix("add_"))):
         return None
     backward = getattr(module, f"{name}_backward")
     return Passes(getattr(module, name), _of_sum(backward) if name == "add_rms_norm" else backward)
@@ -94,34 +92,45 @@ def is_plain_eager(tensors: Sequence[Tensor]) -> bool:
     )
 
 
-def _blocks_take(name: str, tensors: list[Tensor]) -> bool:
-    """Tell whether blocks on the CPU are right, and faster than the plain operations."""
+def _loops_take(name: str, tensors: list[Tensor]) -> bool:
+    """Tell whether loops on the CPU are right, and faster than the plain operations."""
     x, *others = tensors
     wide = torch.promote_types(x.dtype, torch.float32)
     return (
         x.device.type == "cpu"
         and x.numel() >= SMALLEST
-        and x.is_contiguous()
-        and (name in IN_ROWS or (name in IN_GROUPS and math.prod(x.shape[2:]) >= SHORTEST))
+        and name in IN_ROWS + IN_GROUPS
+        and _has_no_gaps(name, x)
+        and (name in IN_ROWS or _innermost(x) >= SHORTEST)
         and all(torch.promote_types(value.dtype, wide) == wide for value in others)
     )
 
 
+def _innermost(x: Tensor) -> int:
+    """Return how many values of x (n, c, *s) stand side by side: positions, or channels."""
+    channels_first = x.ndim > 2 and x.is_contiguous()
+    return math.prod(x.shape[2:]) if channels_first else x.shape[1]
+
+
 def _kernels_take(name: str, tensors: list[Tensor]) -> bool:
     """Tell whether the kernels know these precisions, and keep the layout of the memory."""
-    x = tensors[0]
+    known = all(value.dtype != torch.float64 for value in tensors)
+    return known and _has_no_gaps(name, tensors[0])
+
+
+def _has_no_gaps(name: str, x: Tensor) -> bool:
+    """Tell whether x fills its memory, with channels first or, in groups of them, last."""
     layouts = [torch.contiguous_format]
     if name in IN_GROUPS:
         layouts += {4: [torch.channels_last], 5: [torch.channels_last_3d]}.get(x.ndim, [])
-    known = all(value.dtype != torch.float64 for value in tensors)
-    return known and any(x.is_contiguous(memory_format=layout) for layout in layouts)
+    return any(x.is_contiguous(memory_format=layout) for layout in layouts)
 
 
 @cache
-def _imported(file: str) -> ModuleType | None:
-    """Return a file of the course, or None for a kernel's where Triton has no wheel."""
+def _imported(package: str, file: str) -> ModuleType | None:
+    """Return the file of a kernel, or None where Triton or numba is not installed."""
     try:
-        return import_module(f"course_lib.{file}")
+        return import_module(f"course_lib.{package}.{file}")
     except ImportError:
         return None
 
@@ -149,7 +158,7 @@ class _Fused(torch.autograd.Function):
         names: tuple[str, ...],
         *tensors: Tensor | None,
     ) -> Tensor | tuple[Tensor, ...]:
-        with _undisturbed(tensors[0]):
+        with _without_autocast(tensors[0]):
             *outputs, saved = passes.forward(**dict(zip(names, tensors, strict=True)), **options)
         ctx.save_for_backward(*tensors, *saved)
         ctx.passes, ctx.plain, ctx.kind, ctx.count = passes, plain, type(saved), len(tensors)
@@ -161,7 +170,7 @@ class _Fused(torch.autograd.Function):
         tensors, saved = everything[: ctx.count], everything[ctx.count :]
         if torch.is_grad_enabled() or not is_plain_eager(gradients):
             return *(None,) * 4, *_plain_backward(ctx, tensors, gradients)
-        with _undisturbed(tensors[0]):
+        with _without_autocast(tensors[0]):
             return *(None,) * 4, *ctx.passes.backward(*gradients, ctx.kind(*saved))
 
 
@@ -175,8 +184,6 @@ def _plain_backward(ctx: Any, tensors: tuple, gradients: tuple) -> list[Tensor |
     return [next(found) if need else None for need in needed]
 
 
-@contextmanager
-def _undisturbed(x: Tensor) -> Iterator[None]:
-    """Keep autocast away from the passes, which choose their precision, and stay on x's device."""
-    with torch.autocast(x.device.type, enabled=False), torch.cuda.device_of(x):
-        yield
+def _without_autocast(x: Tensor) -> torch.autocast:
+    """Keep autocast away from the passes, which choose their precision."""
+    return torch.autocast(x.device.type, enabled=False)
