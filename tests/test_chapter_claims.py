@@ -3,6 +3,8 @@
 `make book` and nbval run each chapter as it is; here each must fail, by a claim of its own.
 """
 
+import sys
+
 import matplotlib
 import pytest
 from mutants import plant
@@ -35,6 +37,20 @@ PLANTED = [
         "(0, *range(2, x.ndim))",
         "equal to torch",
     ),
+    (
+        "numerics",
+        "lab.variances",
+        "    centered = centered - centered.mean(0)\n",
+        "",
+        "corrected",
+    ),
+    (
+        "gpu_kernels",
+        "numba_kernels.row_loops",
+        "* s * weight[j] + bias[j]",
+        "* s * weight[j]",
+        "distance from float64",
+    ),
 ]
 
 
@@ -50,6 +66,8 @@ def run(chapter: str) -> None:
 )
 def test_planted_error_stops_the_chapter(monkeypatch, chapter, where, right, wrong, words):
     plant(monkeypatch, where, right, wrong)
+    monkeypatch.setenv("TRITON_INTERPRET", "")  # so that what a chapter sets is taken back
+    monkeypatch.setitem(sys.modules, "course_lib.triton_kernels", None)  # perhaps not interpreted
     # The code of a planted error stands in no file.
     monkeypatch.setattr("course_lib.lab.source.source", lambda thing, **options: None)
     with matplotlib.rc_context({"backend": "agg"}), pytest.raises(ClaimFailed, match=words):
