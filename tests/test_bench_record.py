@@ -191,10 +191,13 @@ def test_header_names_the_device_and_no_place(monkeypatch):
 
 def test_speed_table_says_what_was_not_measured():
     found = cells(speed_table(RECORD, "layer_norm"))
-    assert found[0] == ["input", "torch", "fast NumPy", "numba", "off"]
-    assert found[1] == ["BERT base, 4096×768", "2 ms · 25%", "500 µs · 100%", "not measured",
-                        "2 ms · 25% wrong"]  # fmt: skip
-    assert found[2] == ["BERT large, 4096×1024"] + ["not measured"] * 4
+    assert found[0][:3] == ["implementation", "BERT base, 4096×768", "BERT large, 4096×1024"]
+    assert [line[:3] for line in found[1:]] == [
+        ["torch", "2 ms · 25%", "not measured"],
+        ["fast NumPy", "500 µs · 100%", "not measured"],
+        ["numba", "not measured", "not measured"],
+        ["off", "2 ms · 25% wrong", "not measured"],
+    ]
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
@@ -208,7 +211,7 @@ def test_tables_of_no_record_say_not_measured(tmp_path, device):
 
 def test_numpy_stands_in_every_column_of_threads():
     found = cells(speed_table(RECORD, "layer_norm", threads=2))
-    assert found[0] == ["input", "fast NumPy", "torch"]
+    assert [line[0] for line in found[1:]] == ["fast NumPy", "torch"]
 
 
 def test_gpu_table_shows_the_eager_time_too():

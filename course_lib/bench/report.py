@@ -20,7 +20,7 @@ def speed_table(
     threads: int | None = 1,
     device: str = "cpu",
 ) -> HTML:
-    """Return times and shares of the copy bandwidth, one row a shape, one column a peer.
+    """Return times and shares of the copy bandwidth, one row a peer, one column a shape.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def speed_table(
     keys += [key for key in map(_key, found) if key not in keys]
     cells = {(_key(row), row["implementation"]): _cell(row) for row in found}
     return table(
-        ["input", *names],
-        [[_input(*key), *(cells.get((key, name), NOT_MEASURED) for name in names)] for key in keys],
+        ["implementation", *(_input(*key) for key in keys)],
+        [[name, *(cells.get((key, name), NOT_MEASURED) for key in keys)] for name in names],
     )
 
 
