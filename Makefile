@@ -15,9 +15,10 @@ environment: ## create or refresh .venv (the others do it by themselves)
 book: environment ## execute every chapter and build the site, warnings as errors
 	@$(BIN)/python tools/book.py
 
-# All three always run, so that one call shows everything that is wrong. A third of the tests' time
-# is waiting for limits to pass: three workers keep two cores busy. The chapters, which are many and
-# short, come last, so that no worker is left with a long file at the end.
+# All three always run, so that one call shows everything that is wrong. A worker takes one file
+# after the other, in the order of their names. Where a test waits for a limit to pass, three
+# workers keep two cores busy. The chapters, which are many and short, come last, so that no worker
+# is left with a long file at the end.
 test: environment ## check the style, then every test and every notebook
 	@status=0; \
 	$(BIN)/ruff check . || status=1; \
@@ -44,4 +45,4 @@ bench: environment ## measure the layers beside their peers (ARGS="--quick" for 
 	@$(BIN)/course bench $(ARGS)
 
 clean: ## remove the built site and the caches; .venv stays
-	@rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	@rm -rf _build .pytest_cache .ruff_cache .hypothesis course_lib/numba_kernels/__pycache__

@@ -16,7 +16,7 @@ from course_lib.grading.judge.pool import Limits, Pool
 from course_lib.grading.judge.sandbox import NoSandbox, Zygote
 
 SEED = b"the instructor's"
-LIMITS = Limits(cell=5.0, notebook=40.0)
+LIMITS = Limits(cell=2.0, notebook=40.0)  # a starved worker gets five times as much
 
 
 @functools.cache

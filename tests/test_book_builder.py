@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 import pytest
@@ -77,35 +78,47 @@ def test_every_run_fails_on(faulty_runs, fault):
         assert FAULTS[fault] in run.stderr
 
 
-def test_a_crashing_cell_fails_every_run_until_it_is_mended(tmp_path):
-    book = Book(tmp_path)
+class Story(NamedTuple):
+    """What happened to a book, run by run."""
+
+    book: Book
+    crashed: list[subprocess.CompletedProcess]
+    claimed: subprocess.CompletedProcess
+    mended: subprocess.CompletedProcess
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory) -> Story:
+    """Build one book with a cell that crashes, twice, with a false claim, and with neither."""
+    book = Book(tmp_path_factory.mktemp("book"))
     book.write(cells=["1 / 0"])
-    for _ in range(2):
-        run = book.build()
+    crashed = [book.build(), book.build()]
+    book.write(cells=["from course_lib.lab.claims import claim\nclaim('one is two', 1 == 2)"])
+    claimed = book.build()
+    book.write()
+    return Story(book, crashed, claimed, book.build())
+
+
+def test_a_crashing_cell_fails_every_run_until_it_is_mended(story):
+    for run in story.crashed:
         assert run.returncode == 1
         assert "book/chapter.ipynb: WARNING: Executing notebook failed" in run.stderr
         assert "ZeroDivisionError: division by zero" in run.stderr
-    book.write()
-    assert book.build().returncode == 0
+    assert story.mended.returncode == 0, story.mended.stderr
 
 
-def test_a_false_claim_fails_with_its_text(tmp_path):
-    book = Book(tmp_path)
-    book.write(cells=["from course_lib.lab.claims import claim\nclaim('one is two', 1 == 2)"])
-    run = book.build()
-    assert run.returncode == 1
-    assert "ClaimFailed: the run contradicts this claim: one is two" in run.stderr
+def test_a_false_claim_fails_with_its_text(story):
+    assert story.claimed.returncode == 1
+    assert "ClaimFailed: the run contradicts this claim: one is two" in story.claimed.stderr
 
 
-def test_a_run_does_what_changed_and_no_more(tmp_path):
-    book = Book(tmp_path)
-    first, again = book.build(), book.build()
-    assert first.returncode == 0, first.stderr
+def test_a_run_does_what_changed_and_no_more(story):
+    book, first, again = story.book, story.mended, story.book.build()
     assert "chapter.ipynb executed" in first.stdout
     assert again.stdout.splitlines() == first.stdout.splitlines()[-1:]
     book.write("Another sentence.")
     prose = book.build()
     assert "reading every page" in prose.stdout
     assert "executed in" not in prose.stdout
-    (tmp_path / "course_lib" / "layer.py").write_text("eps = 1e-6\n")
+    (book.root / "course_lib" / "layer.py").write_text("eps = 1e-6\n")
     assert "chapter.ipynb executed" in book.build().stdout

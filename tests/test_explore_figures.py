@@ -4,42 +4,13 @@ import re
 from typing import NamedTuple
 
 import pytest
-from explore.page import CARD, SETTLED, chromium, settled, show
+from explore.page import CARD, FAINT, SETTLED, SMALL, chromium, settled, show
 
 from course_lib.explore import FIGURES
 
 CONTROLS = "input, select, button, [tabindex]"
 KEYS = {"range": "ArrowRight", "radio": "Space", "checkbox": "Space", "slider": "ArrowUp",
         "number": "ArrowUp", "select-one": "ArrowDown", "gridcell": "-"}  # fmt: skip
-SMALL = """(card) => [...card.querySelectorAll('input, select, button, [tabindex]')].filter(one => {
-  if (!one.checkVisibility()) return false;
-  const area = (one.type === 'checkbox' ? one.parentNode : one).getBoundingClientRect();
-  return area.width < 24 || area.height < 24;
-}).map((one) => one.outerHTML)"""
-# Words whose colour is too near to that of what lies behind them: WCAG's contrast under 4.5.
-FAINT = """(card) => {
-  const channels = (colour) => {
-    const numbers = colour.match(/[\\d.]+/g).map(Number);
-    return colour.startsWith('color(') ? numbers : [...numbers.slice(0, 3).map((v) => v / 255),
-      numbers[3] ?? 1];
-  };
-  const light = (colour) => channels(colour).slice(0, 3)
-    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (one) => {
-    for (let at = one; at; at = at.parentElement || at.getRootNode().host) {
-      const colour = getComputedStyle(at).backgroundColor;
-      if ((channels(colour)[3] ?? 1) > 0) return colour;
-    }
-  };
-  const words = [...card.querySelectorAll('*')].filter((one) =>
-    [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
-  return words.map((one) => {
-    const style = getComputedStyle(one), ink = one.tagName === 'text' ? style.fill : style.color;
-    const pair = [light(ink), light(behind(one))].sort((a, b) => b - a);
-    return [(pair[0] + 0.05) / (pair[1] + 0.05), one.textContent, ink, behind(one)];
-  }).filter(([ratio]) => !(ratio >= 4.5));
-}"""
 
 every = pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
 
@@ -148,18 +119,26 @@ def test_typing_in_a_control_reaches_no_listener_of_the_page(shown):
     assert {"k", "Escape"} <= set(shown.evaluate("document.heard"))
 
 
-@every
-@pytest.mark.parametrize("without", ["JavaScript", "CSSStyleSheet"])
-def test_picture_and_paragraph_show_where_the_script_does_not_run(browser, figure, without):
-    context = browser.new_context(java_script_enabled=without != "JavaScript")
+@pytest.fixture(scope="module", params=["JavaScript", "CSSStyleSheet"])
+def lacking(request, browser):
+    """A page without something that the script needs; a page for each figure takes much longer."""
+    context = browser.new_context(java_script_enabled=request.param != "JavaScript")
     page = context.new_page()
-    page.set_content(f"<script>delete window.{without}</script>{figure()._repr_html_()}")
+    page.lack = f"<script>delete window.{request.param}</script>"
+    yield page
+    context.close()
+
+
+@every
+def test_picture_and_paragraph_show_where_the_script_does_not_run(lacking, figure):
+    page = lacking
+    page.goto("about:blank")  # nothing of the figure before
+    page.set_content(page.lack + figure()._repr_html_())
     image = page.locator("img")
     assert image.is_visible()
     assert image.bounding_box()["height"] > 100  # it was drawn, not only labelled
     assert image.get_attribute("alt") == figure.alt
     assert figure().sentence() in page.locator("p").last.inner_text()
-    context.close()
 
 
 @every

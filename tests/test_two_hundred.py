@@ -64,7 +64,7 @@ def seed(tmp_path_factory):
 
 
 def command(handed_in, seed, out, *options):
-    limits = ["--cell-seconds", "2", "--seconds", "30", "--seed-file", str(seed)]
+    limits = ["--cell-seconds", "1", "--seconds", "30", "--seed-file", str(seed)]
     start = [str(Path(sys.executable).with_name("course")), "grade", str(handed_in)]
     return [*start, "--out", str(out), "--root", str(ROOT), *limits, *options]
 

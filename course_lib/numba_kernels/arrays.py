@@ -42,7 +42,7 @@ def widened(x: Tensor) -> torch.dtype:
 
 def array(x: Tensor, dtype: torch.dtype, *shape: int) -> Array:
     """View a tensor as an array of this shape; copy it where it has gaps or another dtype."""
-    return x.detach().resolve_neg().to(dtype).contiguous().view(shape).numpy()
+    return x.detach().resolve_neg().to(dtype).contiguous().numpy().reshape(shape)
 
 
 def vector(parameter: Tensor | None, absent: float, dtype: torch.dtype, length: int) -> Array:
@@ -59,7 +59,7 @@ def empty(x: Tensor, *shape: int) -> Array:
 
 def tensor(values: Array, like: Tensor) -> Tensor:
     """Return an array in the shape and precision of a tensor."""
-    return torch.from_numpy(values).view(like.shape).to(like.dtype)
+    return torch.from_numpy(values.reshape(like.shape)).to(like.dtype)
 
 
 def gradient(values: Array, parameter: Tensor | None) -> Tensor | None:

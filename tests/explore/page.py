@@ -20,6 +20,36 @@ CARD = "document.querySelectorAll('.course-explore')[0].shadowRoot.querySelector
 STARTED = "[...document.querySelectorAll('.course-explore')].every((one) => one.shadowRoot)"
 # Two frames: a change is drawn in the next one.
 SETTLED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# Of a card: the controls that are too small for a finger.
+SMALL = """(card) => [...card.querySelectorAll('input, select, button, [tabindex]')].filter(one => {
+  if (!one.checkVisibility()) return false;
+  const area = (one.type === 'checkbox' ? one.parentNode : one).getBoundingClientRect();
+  return area.width < 24 || area.height < 24;
+}).map((one) => one.outerHTML)"""
+# Words whose colour is too near to that of what lies behind them: WCAG's contrast under 4.5.
+FAINT = """(card) => {
+  const channels = (colour) => {
+    const numbers = colour.match(/[\\d.]+/g).map(Number);
+    return colour.startsWith('color(') ? numbers : [...numbers.slice(0, 3).map((v) => v / 255),
+      numbers[3] ?? 1];
+  };
+  const light = (colour) => channels(colour).slice(0, 3)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (one) => {
+    for (let at = one; at; at = at.parentElement || at.getRootNode().host) {
+      const colour = getComputedStyle(at).backgroundColor;
+      if ((channels(colour)[3] ?? 1) > 0) return colour;
+    }
+  };
+  const words = [...card.querySelectorAll('*')].filter((one) =>
+    [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+  return words.map((one) => {
+    const style = getComputedStyle(one), ink = one.tagName === 'text' ? style.fill : style.color;
+    const pair = [light(ink), light(behind(one))].sort((a, b) => b - a);
+    return [(pair[0] + 0.05) / (pair[1] + 0.05), one.textContent, ink, behind(one)];
+  }).filter(([ratio]) => !(ratio >= 4.5));
+}"""
 
 
 def browser_options() -> dict[str, str]:
