@@ -1,5 +1,6 @@
 """Samples of several runners, interleaved, so that a slow moment of the machine meets them all."""
 
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -105,12 +106,14 @@ class WallClock:
 def rounds(counts: Sequence[int]) -> Iterator[list[int]]:
     """Spread `counts[i]` samples of each runner `i` evenly over common rounds.
 
-    The order turns by one from round to round, so that no runner always follows the same other.
+    The order is drawn anew in each round: a runner that always followed the same other would find
+    the memory that this one left, in the cache or not.
     """
-    total, n = max(counts), len(counts)
+    total, order = max(counts), random.Random(0)
     for turn in range(total):
-        order = [(turn + place) % n for place in range(n)]
-        yield [i for i in order if (turn + 1) * counts[i] // total > turn * counts[i] // total]
+        due = [i for i, n in enumerate(counts) if (turn + 1) * n // total > turn * n // total]
+        order.shuffle(due)
+        yield due
 
 
 def measure(

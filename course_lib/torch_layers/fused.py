@@ -81,15 +81,15 @@ def is_plain_eager(tensors: Sequence[Tensor]) -> bool:
         return False
     if torch._C._are_functorch_transforms_active() or torch._C._len_torch_dispatch_stack():
         return False
-    device = tensors[0].device
-    return all(
-        type(value) in (Tensor, nn.Parameter)
-        and value.device == device
-        and value.dtype in FLOATS
-        and torch._C._dispatch_keys(value).has(DENSE)  # batched gradients are not
-        and forward_ad.unpack_dual(value).tangent is None
-        for value in tensors
-    )
+    device, dual = tensors[0].device, forward_ad._current_level >= 0
+    for value in tensors:
+        if type(value) not in (Tensor, nn.Parameter) or value.dtype not in FLOATS:
+            return False
+        if value.device != device or not torch._C._dispatch_keys(value).has(DENSE):
+            return False  # the second are batched gradients
+        if dual and forward_ad.unpack_dual(value).tangent is not None:
+            return False
+    return True
 
 
 def _loops_take(name: str, tensors: list[Tensor]) -> bool:
@@ -158,8 +158,7 @@ class _Fused(torch.autograd.Function):
         names: tuple[str, ...],
         *tensors: Tensor | None,
     ) -> Tensor | tuple[Tensor, ...]:
-        with _without_autocast(tensors[0]):
-            *outputs, saved = passes.forward(**dict(zip(names, tensors, strict=True)), **options)
+        *outputs, saved = passes.forward(**dict(zip(names, tensors, strict=True)), **options)
         ctx.save_for_backward(*tensors, *saved)
         ctx.passes, ctx.plain, ctx.kind, ctx.count = passes, plain, type(saved), len(tensors)
         return tuple(outputs) if len(outputs) > 1 else outputs[0]
@@ -170,8 +169,7 @@ class _Fused(torch.autograd.Function):
         tensors, saved = everything[: ctx.count], everything[ctx.count :]
         if torch.is_grad_enabled() or not is_plain_eager(gradients):
             return *(None,) * 4, *_plain_backward(ctx, tensors, gradients)
-        with _without_autocast(tensors[0]):
-            return *(None,) * 4, *ctx.passes.backward(*gradients, ctx.kind(*saved))
+        return *(None,) * 4, *ctx.passes.backward(*gradients, ctx.kind(*saved))
 
 
 def _plain_backward(ctx: Any, tensors: tuple, gradients: tuple) -> list[Tensor | None]:
@@ -182,8 +180,3 @@ def _plain_backward(ctx: Any, tensors: tuple, gradients: tuple) -> list[Tensor |
         outputs = ctx.plain(*tensors)
     found = iter(torch.autograd.grad(outputs, wanted, gradients, create_graph=create_graph))
     return [next(found) if need else None for need in needed]
-
-
-def _without_autocast(x: Tensor) -> torch.autocast:
-    """Keep autocast away from the passes, which choose their precision."""
-    return torch.autocast(x.device.type, enabled=False)
