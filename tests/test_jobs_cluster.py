@@ -24,6 +24,7 @@ from grading_runs import (
 from stand_in_judge import KILL, Found, class_of, submission, told
 
 from course_lib.grading.jobs import cluster
+from course_lib.grading.jobs.jobs import Stopped
 
 SIZE = 12
 HONEST = [f"student{number}" for number in range(SIZE)]
@@ -207,6 +208,21 @@ def test_killed_grader_takes_its_workers_along_and_loses_nothing(tmp_path):
     assert {result["status"] for result in results.values()} == {"GRADED"}
     assert [times_graded(tmp_path)[score] for score in stored] == [1] * len(stored)
     assert not graded_again(tmp_path / "run")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_is_not_lost_while_an_object_is_deleted(tmp_path):
+    class Dying:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)  # what it raises here, Python swallows
+
+    def handed_in():
+        yield from class_of(tmp_path, 4)
+        Dying()
+        yield Found("last", "layer", submission(tmp_path, score=3.0))
+
+    with pytest.raises(Stopped):
+        run(handed_in(), tmp_path / "run", workers=2)
 
 
 def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(tmp_path):

@@ -24,6 +24,7 @@ from course_lib.grading.jobs.cluster_worker import (
     graded,
     other_code,
 )
+from course_lib.grading.jobs.interrupts import Interrupts
 from course_lib.grading.jobs.process import (
     MAIN_GUARD,
     ClusterError,
@@ -59,7 +60,7 @@ class Cluster:
         self._task, self._workers, self._scheduler = task, workers, scheduler
         self._patience = patience
         self._run = secrets.token_hex(8)
-        self._stack, self._client = ExitStack(), None
+        self._stack, self._client, self._interrupts = ExitStack(), None, Interrupts()
         self._done: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._sent: dict[str, tuple[str, Future]] = {}
         self._count = 0
@@ -84,6 +85,7 @@ class Cluster:
         """Yield what is graded, waiting until fewer than `below` jobs are on their way."""
         while len(self._sent) >= below or not self._done.empty():
             self._look()
+            self._interrupts.check()
             try:
                 future = self._done.get(timeout=LOOK)
             except queue.Empty:
@@ -99,6 +101,7 @@ class Cluster:
 
     def _start(self) -> Client:
         enter = self._stack.enter_context
+        enter(self._interrupts)
         enter(silence_logging_cmgr(logging.CRITICAL))
         enter(dask.config.set(SETTINGS))
         self._client = enter(self._connected() if self._scheduler else self._local())
