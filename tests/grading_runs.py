@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import signal
 import sys
 import time
 from collections import Counter
@@ -32,6 +33,8 @@ def begin(found, directory, **settings):
 
 
 def _run(found, directory, settings):
+    # What is started in a shell's background has Ctrl-C ignored, and the tests inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         run(found, directory, **settings)
     except Stopped as stop:

@@ -210,8 +210,16 @@ def test_killed_grader_takes_its_workers_along_and_loses_nothing(tmp_path):
     assert not graded_again(tmp_path / "run")
 
 
+@pytest.fixture
+def in_foreground():
+    """Let Ctrl-C stop this process, also where the tests were started in a shell's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_ctrl_c_is_not_lost_while_an_object_is_deleted(tmp_path):
+def test_ctrl_c_is_not_lost_while_an_object_is_deleted(tmp_path, in_foreground):
     class Dying:
         def __del__(self):
             signal.raise_signal(signal.SIGINT)  # what it raises here, Python swallows
