@@ -2,9 +2,8 @@
 
 from torch import Tensor
 
-from course_lib.numba_kernels import columns
 from course_lib.numba_kernels.arrays import Saved, require_loop_inputs
-from course_lib.numba_kernels.groups import Groups, normalize, normalize_backward
+from course_lib.numba_kernels.groups import normalize, normalize_backward
 from course_lib.numpy_layers.shapes import (
     require_channels,
     require_eps,
@@ -38,10 +37,7 @@ def batch_norm(
     require_eps(eps)
     require_momentum(momentum)
     require_loop_inputs(x, weight, bias, *running.values())
-    if columns.are_last(x, one_section=True):
-        y, var, saved = columns.normalize(x, weight, bias, 1, x.shape[1], eps)
-    else:
-        y, var, saved = normalize(x, weight, bias, _channels(x), eps)
+    y, var, saved = normalize(x, weight, bias, x.shape[1], over_batch=True, eps=eps)
     m = x.numel() // x.shape[1]
     moved = (running_mean, saved.mean + saved.correction), (running_var, var * (m / (m - 1)))
     for memory, new in moved:
@@ -52,11 +48,4 @@ def batch_norm(
 
 def batch_norm_backward(dy: Tensor, saved: Saved) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Pull `dy`, of the shape of `x`, back through batch norm; return dx, dweight and dbias."""
-    if columns.are_last(saved.x, one_section=True):
-        return columns.normalize_backward(dy, saved, 1)
-    return normalize_backward(dy, saved, _channels(saved.x))
-
-
-def _channels(x: Tensor) -> Groups:
-    n, c = x.shape[:2]
-    return Groups(c, count=n, step=c, between=1)
+    return normalize_backward(dy, saved, over_batch=True)

@@ -2,9 +2,8 @@
 
 from torch import Tensor
 
-from course_lib.numba_kernels import columns
 from course_lib.numba_kernels.arrays import Saved, require_loop_inputs
-from course_lib.numba_kernels.groups import Groups, normalize, normalize_backward
+from course_lib.numba_kernels.groups import normalize, normalize_backward
 from course_lib.numpy_layers.group_norm import require_groups
 from course_lib.numpy_layers.shapes import require_eps
 
@@ -29,20 +28,10 @@ def group_norm(
     require_groups(x, num_groups, {"weight": weight, "bias": bias})
     require_eps(eps)
     require_loop_inputs(x, weight, bias)
-    if columns.are_last(x, one_section=False):
-        y, _, saved = columns.normalize(x, weight, bias, x.shape[0], num_groups, eps)
-    else:
-        y, _, saved = normalize(x, weight, bias, _groups(x, x.shape[0] * num_groups), eps)
+    y, _, saved = normalize(x, weight, bias, num_groups, over_batch=False, eps=eps)
     return y, saved
 
 
 def group_norm_backward(dy: Tensor, saved: Saved) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Pull `dy`, of the shape of `x`, back through group norm; return dx, dweight and dbias."""
-    if columns.are_last(saved.x, one_section=False):
-        return columns.normalize_backward(dy, saved, len(saved.x))
-    return normalize_backward(dy, saved, _groups(saved.x, len(saved.mean)))
-
-
-def _groups(x: Tensor, number: int) -> Groups:
-    width = x.shape[0] * x.shape[1] // number
-    return Groups(number, count=width, step=1, between=width)
+    return normalize_backward(dy, saved, over_batch=False)
